@@ -1,0 +1,164 @@
+"""Settings. Everything that differs between installations comes from the environment (config/env.py).
+
+``DME_PROFILE`` is ``demo``, ``test`` or ``production``. The demo and the tests run with secrets of their
+own, which a production profile refuses (config/checks.py).
+"""
+
+from pathlib import Path
+
+from config import env, logs
+from config.embedded import addresses
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(env.text("DME_VAR", str(BASE_DIR / "var")))
+
+PROFILE = env.text("DME_PROFILE", "demo")
+DEMO, TEST, PRODUCTION = PROFILE == "demo", PROFILE == "test", PROFILE == "production"
+DEBUG = env.flag("DJANGO_DEBUG")
+
+DEMO_SECRET = "demo-only-secret-that-production-refuses"  # noqa: S105
+SECRET_KEY = env.secret("SECRET_KEY", "" if PRODUCTION else DEMO_SECRET)
+
+# --- addresses -------------------------------------------------------------------------------------
+PORT = env.number("PORT", 8000)
+PUBLIC_URL = env.text("PUBLIC_URL", f"http://127.0.0.1:{PORT}")
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "" if PRODUCTION else "127.0.0.1,localhost,[::1],testserver")
+CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
+SANDBOX_PORT = env.number("SANDBOX_PORT", PORT + 1)
+SANDBOX_URL = f"http://127.0.0.1:{SANDBOX_PORT}"
+SANDBOX = env.flag("SANDBOX", not PRODUCTION)
+
+# --- engines ---------------------------------------------------------------------------------------
+# DATABASE_URL is the application's own role; migrations run as the owner (DATABASE_OWNER_URL).
+DATABASE_URL, DATABASE_OWNER_URL, REDIS_URL = addresses(VAR_DIR)
+DATABASES = {
+    "default": env.database(DATABASE_URL),
+    "owner": env.database(DATABASE_OWNER_URL),
+}
+DATABASES["owner"]["TEST"] = {"MIRROR": "default"}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CHANNEL_PREFIX = env.text("CHANNEL_PREFIX", "dme")
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        # redis-py 8 times out reads after 5 s, which equals the layer's blocking pop and drops idle sockets.
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 15}], "prefix": CHANNEL_PREFIX},
+    }
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": CHANNEL_PREFIX,
+    }
+}
+
+# --- apps ------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "config.apps.ConfigConfig",
+    "portal.apps.PortalConfig",
+    "cases.apps.CasesConfig",
+    "billing.apps.BillingConfig",
+    "agents.apps.AgentsConfig",
+    "config.apps.DeskAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "encrypted_model_fields",
+    "auditlog",
+    "django_otp",
+    "django_otp_webauthn",
+    "axes",
+    "channels",
+    "django_htmx",
+    "csp",
+    "rest_framework",
+    "drf_spectacular",
+]
+MIDDLEWARE = [
+    "config.security.middleware.RequestContext",
+    "django.middleware.security.SecurityMiddleware",
+    "config.security.csp.SecurityHeaders",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "config.security.middleware.ClosedDoors",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.context.site",
+            ],
+        },
+    }
+]
+
+# --- language and time -----------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "templates" / "locale"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+SUPPLIER_NAME = env.text("SUPPLIER_NAME", "Bayside Home Medical (synthetic)")
+SUPPLIER_PHONE = env.text("SUPPLIER_PHONE", "(512) 555-0100")
+SUPPLIER_TIME_ZONE = env.text("SUPPLIER_TIME_ZONE", "America/Chicago")
+
+# --- people ----------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "portal.User"
+AUTHENTICATION_BACKENDS = ["portal.sign_in.RealmBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = False
+CSRF_COOKIE_SAMESITE = "Lax"
+IDLE_SECONDS = env.number("IDLE_SECONDS", 15 * 60)
+IDLE_WARNING_SECONDS = 60
+ABSOLUTE_SESSION_SECONDS = env.number("ABSOLUTE_SESSION_SECONDS", 12 * 3600)
+STEP_UP_SECONDS = env.number("STEP_UP_SECONDS", 10 * 60)
+LOGIN_URL = "portal:sign-in"
+
+# --- keys ------------------------------------------------------------------------------------------
+# "id:base64 of 32 bytes", newest first, comma-separated. config/security/crypto.py derives one key a purpose.
+MASTER_KEYS = env.secret("MASTER_KEYS", "" if PRODUCTION else "demo1:ZGVtby1vbmx5LWtleS10aGF0LXByb2QtcmVmdXNlczE=")
+# Fernet keys of values that were written before AES-256-GCM: read, never written.
+FIELD_ENCRYPTION_KEY = env.items("LEGACY_FERNET_KEYS") or ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]
+AUDITLOG_LOGENTRY_MODEL = "portal.AccessEntry"
+
+# --- files -----------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = env.text("STATIC_ROOT", str(VAR_DIR / "staticfiles"))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "config.security.storage.EncryptedFileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+MEDIA_ROOT = env.text("MEDIA_ROOT", str(VAR_DIR / "files"))
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024 + 64 * 1024
+
+LOGGING_CONFIG = None
+LOGGING = logs.configure(PROFILE, env.text("LOG_LEVEL", "INFO"))

@@ -1,0 +1,18 @@
+"""What the portal announces. Sent on commit, with ids alone; apps to the right listen.
+
+| signal | sent when | carries |
+|---|---|---|
+| ``patient_changed`` | a patient's record changed | ``patient_id``, ``fields`` |
+| ``order_changed`` | an order, a shipment or a milestone of it changed | ``order_id``, ``what`` |
+| ``document_ready`` | a file passed the pipeline | ``document_id`` |
+| ``document_refused`` | a file failed it | ``document_id`` |
+| ``sessions_ended`` | sessions of a user ended (sign-out, time-out, deactivation) | ``user_id``, ``session_ids`` |
+"""
+
+from django.dispatch import Signal
+
+patient_changed = Signal()
+order_changed = Signal()
+document_ready = Signal()
+document_refused = Signal()
+sessions_ended = Signal()
