@@ -1,0 +1,177 @@
+"""Files that people give us and that we make for them, and the uploads they come in by."""
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from config.security.fields import EncryptedCharField
+
+
+class DocumentKind(models.TextChoices):
+    INSURANCE_CARD_FRONT = "insurance_card_front", _("Insurance card, front")
+    INSURANCE_CARD_BACK = "insurance_card_back", _("Insurance card, back")
+    PRESCRIPTION = "prescription", _("Prescription")
+    ID_CARD = "id_card", _("Photo ID")
+    PHOTO = "photo", _("Photo")
+    WARRANTY_PHOTO = "warranty_photo", _("Photo for a warranty claim")
+    VIDEO = "video", _("Video for a warranty claim")
+    CHART_NOTE = "chart_note", _("Chart note")
+    DELIVERY_PROOF = "delivery_proof", _("Proof of delivery")
+    TRANSCRIPT = "transcript", _("Chat transcript")
+    EXPORT = "export", _("Copy of my data")
+    OTHER = "other", _("Other document")
+
+
+class DocumentState(models.TextChoices):
+    RECEIVED = "received", _("Received")
+    SCANNING = "scanning", _("Being checked")
+    NOT_SCANNED = "not_scanned", _("Waiting for the virus check")
+    REFUSED = "refused", _("Could not be accepted")
+    INFECTED = "infected", _("Blocked by the virus check")
+    READY = "ready", _("Received and checked")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    REVIEWED = "reviewed", _("Reviewed by our team")
+
+
+class Refusal(models.TextChoices):
+    """Why a file was not taken. The label is what its sender reads: what is wrong and what to do."""
+
+    EMPTY = "empty", _("This file is empty. Please choose the file again, or take a new photo.")
+    TRUNCATED = "truncated", _("This file is damaged or incomplete. Please make a new copy and send that.")
+    TYPE = "type", _("We can't take this type of file. Please send a JPEG, PNG, HEIC, TIFF, PDF, MP4 or MOV.")
+    KIND = "kind", _("This type of file does not fit here. Please choose another file or another kind.")
+    POLYGLOT = "polyglot", _("This file hides something else inside it. Please send a new photo or scan instead.")
+    TOO_LARGE = "too_large", _("This file is too large. Please send a smaller photo, a shorter video or fewer pages.")
+    PIXELS = "pixels", _("This picture has too many pixels. Please send it in a smaller size.")
+    PAGES = "pages", _("This document has too many pages. Please send it in parts.")
+    ENCRYPTED = "encrypted", _("This PDF is locked with a password. Please save it without one and send it again.")
+    ACTIVE = "active", _("This PDF contains scripts or attachments. Please print it to a new PDF, or send photos.")
+    INFECTED = "infected", _("The virus check found something harmful in this file. Please don't send it again.")
+    CHANGED = "changed", _("This file did not arrive as it was sent. Please send it again.")
+    SLOW = "slow", _("This file could not be read in time. Please send a simpler copy or a photo.")
+
+
+class UploadState(models.TextChoices):
+    OPEN = "open", _("Being sent")
+    FINISHED = "finished", _("Sent")
+    ABANDONED = "abandoned", _("Given up")
+
+
+def owned_by_one(name: str) -> models.CheckConstraint:
+    """A file belongs to a patient or to one other thing, never to both or to nobody."""
+    nobody = models.Q(patient__isnull=True)
+    return models.CheckConstraint(
+        name=name,
+        condition=(nobody & ~models.Q(owner_ref="")) | (~nobody & models.Q(owner_ref="")),
+    )
+
+
+class Owned(models.Model):
+    """Whose file it is: a patient's, or of the thing ``owner_ref`` names, such as ``conversation:<uuid>``."""
+
+    ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    patient = models.ForeignKey("portal.Patient", models.PROTECT, null=True, blank=True, related_name="+")
+    owner_ref = models.CharField(max_length=80, blank=True, default="", db_index=True)
+    order = models.ForeignKey("portal.Order", models.PROTECT, null=True, blank=True, related_name="+")
+    kind = models.CharField(max_length=24, choices=DocumentKind)
+    filename = EncryptedCharField(max_length=255, blank=True, default="")
+    # What the file is for, as an opaque id of an app to the right (a case, a claim).
+    purpose = models.CharField(max_length=80, blank=True, default="", db_index=True)
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class DocumentQuerySet(models.QuerySet["Document"]):
+    def visible_to(self, user: Any) -> "DocumentQuerySet":
+        """The files ``user`` may see: a patient's own, a caregiver's in scope, staff's by permission."""
+        from portal.access import documents_visible_to
+
+        return documents_visible_to(self, user)
+
+    def readable(self) -> "DocumentQuerySet":
+        """The files that may leave the vault at all: checked, and neither withdrawn nor refused."""
+        return self.filter(state__in=[DocumentState.READY, DocumentState.REVIEWED])
+
+
+class Document(Owned):
+    """A file at rest in the vault. ``state`` tells whether anybody may read it yet."""
+
+    patient = models.ForeignKey("portal.Patient", models.PROTECT, null=True, blank=True, related_name="documents")
+    order = models.ForeignKey("portal.Order", models.PROTECT, null=True, blank=True, related_name="documents")
+    title = EncryptedCharField(max_length=255, blank=True, default="")
+    content_type = models.CharField(max_length=60, blank=True, default="")
+    size = models.BigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True, default="")
+    pages = models.PositiveIntegerField(null=True, blank=True)
+    state = models.CharField(max_length=12, choices=DocumentState, default=DocumentState.RECEIVED)
+    reason = models.CharField(max_length=12, choices=Refusal, blank=True, default="")
+    virus_checked = models.BooleanField(default=False)
+    storage_name = models.CharField(max_length=100, blank=True, default="")
+    thumbnail_name = models.CharField(max_length=100, blank=True, default="")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    changed_at = models.DateTimeField(auto_now=True)
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    objects = DocumentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [owned_by_one("document_owned_by_one")]
+        indexes = [
+            models.Index(fields=["patient", "-created_at"]),
+            models.Index(
+                name="document_unfinished",
+                fields=["changed_at"],
+                condition=models.Q(state__in=["received", "scanning", "not_scanned"]),
+            ),
+        ]
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"document {self.pk}"
+
+    @property
+    def readable(self) -> bool:
+        return self.state in (DocumentState.READY, DocumentState.REVIEWED)
+
+    @property
+    def withdrawable(self) -> bool:
+        """A file can be taken back until one of us has reviewed it."""
+        return self.state not in (DocumentState.REVIEWED, DocumentState.WITHDRAWN)
+
+
+class Upload(Owned):
+    """A file on its way in. Its document, once there is one, has the same ``ref``."""
+
+    size = models.BigIntegerField()
+    declared_type = models.CharField(max_length=100, blank=True, default="")
+    received = models.BigIntegerField(default=0)
+    part_name = models.CharField(max_length=100)
+    part_header = models.BinaryField(default=b"")
+    state = models.CharField(max_length=10, choices=UploadState, default=UploadState.OPEN)
+    expires_at = models.DateTimeField(db_index=True)
+    document = models.OneToOneField(
+        Document, models.PROTECT, null=True, blank=True, related_name="upload"
+    )
+
+    class Meta:
+        constraints = [
+            owned_by_one("upload_owned_by_one"),
+            models.CheckConstraint(
+                name="upload_received_within_size",
+                condition=models.Q(received__gte=0) & models.Q(received__lte=models.F("size")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"upload {self.pk}"
