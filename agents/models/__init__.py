@@ -1,0 +1,4 @@
+from agents.models.presence import AgentPresence
+from agents.models.workspace import Draft
+
+__all__ = ["AgentPresence", "Draft"]

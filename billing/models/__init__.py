@@ -1,0 +1,3 @@
+from billing.models.coverage import Coverage, Payer
+
+__all__ = ["Coverage", "Payer"]

@@ -1,0 +1,172 @@
+"""Cases: what somebody wants of us, who has it in hand and what became of it."""
+
+import uuid
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from config.security.fields import EncryptedCharField, EncryptedJSONField, SearchTokensField
+from portal.models import Order, Patient
+from portal.models.orders import PRODUCT_LINES, OfPatientQuerySet
+
+CHANNELS = [
+    ("phone", _("Phone")),
+    ("portal", _("Portal")),
+    ("chat", _("Chat")),
+    ("email", _("E-mail")),
+    ("sms", _("Text message")),
+]
+LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
+
+
+class Team(models.Model):
+    """A group of staff that cases go to."""
+
+    code = models.SlugField(max_length=24, unique=True)
+    name = models.CharField(max_length=60)
+    members = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="teams", blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Reason(models.Model):
+    """Why somebody got in touch: a family and a finer code."""
+
+    FAMILIES = [("billing", _("Billing")), ("delivery", _("Delivery")), ("warranty", _("Warranty")), ("clinical", _("Clinical"))]
+
+    code = models.SlugField(max_length=40, unique=True)
+    family = models.CharField(max_length=10, choices=FAMILIES)
+    label = models.CharField(max_length=80)
+    customer_label = models.CharField(max_length=80, help_text=_("In words a patient uses; offered as a topic."))
+    customer_label_es = models.CharField(max_length=80, blank=True)
+    offered = models.BooleanField(default=True, help_text=_("Offered to customers as a topic."))
+    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    priority = models.PositiveSmallIntegerField(default=3)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["family", "label"]
+
+    def __str__(self) -> str:
+        return f"{self.family}: {self.label}"
+
+
+class CaseQuerySet(OfPatientQuerySet):
+    permission = "cases.view"
+    caregiver_scope = "everything"
+
+    def open(self) -> "CaseQuerySet":
+        return self.exclude(state="closed")
+
+
+class Case(models.Model):
+    """One matter of one customer, over every channel it is spoken of on."""
+
+    STATES = [("new", _("New")), ("open", _("Open")), ("waiting", _("Waiting on customer")), ("closed", _("Closed"))]
+    PRIORITIES = [(1, _("Urgent")), (2, _("High")), (3, _("Normal")), (4, _("Low"))]
+    DISPOSITIONS = [
+        ("answered", _("Answered")),
+        ("action_taken", _("Action taken")),
+        ("handed_on", _("Handed on")),
+        ("no_reply", _("Customer did not reply")),
+        ("duplicate", _("Duplicate")),
+        ("abuse", _("Abuse or spam")),
+    ]
+
+    ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    number = models.CharField(max_length=16, unique=True)
+    patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.PROTECT, related_name="cases")
+    order = models.ForeignKey(Order, null=True, blank=True, on_delete=models.SET_NULL, related_name="cases")
+    guest_name = EncryptedCharField(max_length=80, blank=True)
+    subject = EncryptedCharField(max_length=160, blank=True)
+    subject_tokens = SearchTokensField(sources=("subject",))
+    channel = models.CharField(max_length=8, choices=CHANNELS)
+    reason = models.ForeignKey(Reason, null=True, blank=True, on_delete=models.PROTECT, related_name="cases")
+    product_line = models.CharField(max_length=16, choices=PRODUCT_LINES, blank=True)
+    priority = models.PositiveSmallIntegerField(choices=PRIORITIES, default=3)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="owned_cases")
+    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT, related_name="cases")
+    state = models.CharField(max_length=8, choices=STATES, default="new")
+    disposition = models.CharField(max_length=16, choices=DISPOSITIONS, blank=True)
+    next_step = EncryptedCharField(max_length=200, blank=True)
+    opened_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    last_contact_at = models.DateTimeField(default=timezone.now)
+    last_message = models.ForeignKey("cases.Message", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    unread = models.PositiveIntegerField(default=0, help_text=_("Customer messages no agent has seen."))
+    version = models.PositiveIntegerField(default=0)
+
+    objects = CaseQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(state="closed") | Q(closed_at__isnull=False), name="closed_cases_say_when"),
+            models.CheckConstraint(condition=~Q(state="closed") | ~Q(disposition=""), name="closed_cases_say_how"),
+        ]
+        indexes = [
+            models.Index(fields=["owner", "-last_contact_at", "-id"], condition=~Q(state="closed"), name="open_cases_of_owner"),
+            models.Index(fields=["state", "-last_contact_at", "-id"], condition=~Q(state="closed"), name="open_cases_by_state"),
+            models.Index(fields=["-last_contact_at", "-id"], condition=~Q(state="closed"), name="open_cases"),
+            models.Index(fields=["-last_contact_at", "-id"], condition=Q(owner=None) & ~Q(state="closed"), name="unassigned_cases"),
+            models.Index(fields=["-last_contact_at", "-id"], condition=Q(unread__gt=0) & ~Q(state="closed"), name="unread_cases"),
+            models.Index(fields=["-closed_at", "-id"], condition=Q(state="closed"), name="closed_cases"),
+            models.Index(fields=["patient", "-last_contact_at"], name="cases_of_patient"),
+        ]
+
+    def __str__(self) -> str:
+        return f"case {self.number}"
+
+
+class CaseEvent(models.Model):
+    """Something done to a case, in its timeline. Rows are only added."""
+
+    KINDS = [
+        ("opened", _("Opened")),
+        ("assigned", _("Assigned")),
+        ("released", _("Put back in the queue")),
+        ("transferred", _("Transferred")),
+        ("changed", _("Changed")),
+        ("closed", _("Closed")),
+        ("reopened", _("Reopened")),
+        ("linked", _("Linked")),
+        ("document", _("Document received")),
+    ]
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="events")
+    kind = models.CharField(max_length=12, choices=KINDS)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    actor_name = models.CharField(max_length=40, blank=True, help_text=_("Where no person acted: the bot, a task."))
+    at = models.DateTimeField(default=timezone.now)
+    detail = EncryptedJSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["at", "id"]
+        indexes = [models.Index(fields=["case", "at", "id"], name="events_of_case")]
+
+    def __str__(self) -> str:
+        return f"case event {self.pk}"
+
+
+class CannedReply(models.Model):
+    """A reply kept ready. ``{patient_first_name}`` and the like are filled in; ``{...}`` slots are written."""
+
+    shortcut = models.SlugField(max_length=40)
+    language = models.CharField(max_length=2, choices=LANGUAGES, default="en")
+    title = models.CharField(max_length=80)
+    body = models.TextField(max_length=4000)
+    channels = models.JSONField(default=list, blank=True, help_text=_("Channels it may be used on; empty: all."))
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["shortcut", "language"]
+        verbose_name_plural = _("canned replies")
+        constraints = [models.UniqueConstraint(fields=["shortcut", "language"], name="one_canned_reply_per_language")]
+
+    def __str__(self) -> str:
+        return f"/{self.shortcut} ({self.language})"

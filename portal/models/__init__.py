@@ -1,0 +1,51 @@
+from portal.models.access_trail import AccessEntry, TrailSeal
+from portal.models.documents import Document, Upload
+from portal.models.orders import (
+    Device,
+    Order,
+    OrderLine,
+    OrderMilestone,
+    Practitioner,
+    Prescription,
+    Product,
+    Shipment,
+    ShipmentEvent,
+    ShipmentLine,
+)
+from portal.models.people import (
+    Caregiver,
+    Consent,
+    ContactChange,
+    Invitation,
+    Patient,
+    PatientSource,
+    RoleGrant,
+    User,
+    UserSession,
+)
+
+__all__ = [
+    "AccessEntry",
+    "Caregiver",
+    "Consent",
+    "ContactChange",
+    "Device",
+    "Document",
+    "Invitation",
+    "Order",
+    "OrderLine",
+    "OrderMilestone",
+    "Patient",
+    "PatientSource",
+    "Practitioner",
+    "Prescription",
+    "Product",
+    "RoleGrant",
+    "Shipment",
+    "ShipmentEvent",
+    "ShipmentLine",
+    "TrailSeal",
+    "Upload",
+    "User",
+    "UserSession",
+]

@@ -1,0 +1,300 @@
+"""People: whoever signs in, the patients of the supplier, and who may act for them."""
+
+import uuid
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from config.security import normal
+from config.security.fields import (
+    BlindIndexField,
+    EncryptedCharField,
+    EncryptedDateField,
+    EncryptedEmailField,
+    SearchTokensField,
+)
+from portal import access
+
+LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
+
+
+class UserManager(BaseUserManager["User"]):
+    def by_email(self, email: str, realm: str) -> "User | None":
+        return self.filter(email_index__matches=email, realm=realm).first()
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(ref=username)
+
+
+class User(AbstractBaseUser):
+    """Somebody who signs in, in one of two realms. Deactivated when they leave, never deleted."""
+
+    REALMS = [(access.PATIENT_REALM, _("Patient")), (access.STAFF_REALM, _("Staff"))]
+
+    ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    realm = models.CharField(max_length=8, choices=REALMS)
+    email = EncryptedEmailField()
+    email_index = BlindIndexField(source="email", normalise=normal.email)
+    display_name = EncryptedCharField(max_length=120, blank=True)
+    language = models.CharField(max_length=2, choices=LANGUAGES, default="en")
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    deactivated_at = models.DateTimeField(null=True, blank=True)
+    password_changed_at = models.DateTimeField(null=True, blank=True)
+    must_enrol_factor_by = models.DateTimeField(null=True, blank=True)
+
+    objects = UserManager()
+    USERNAME_FIELD = "ref"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["realm", "email_index"], name="one_account_per_email_and_realm")]
+
+    def __str__(self) -> str:
+        return f"{self.realm} user {self.pk}"
+
+    @cached_property
+    def _roles(self) -> frozenset[str]:
+        grants = self.role_grants.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+        roles = set(grants.values_list("role", flat=True))
+        if self.realm == access.PATIENT_REALM:
+            roles &= access.CUSTOMERS
+        return frozenset(roles)
+
+    def role_names(self) -> frozenset[str]:
+        """Names of the roles in force, read once per object."""
+        return self._roles
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether Django admin lets this person in (the factor is asked for at its door)."""
+        return self.realm == access.STAFF_REALM and access.allowed(self, "admin.use")
+
+    @property
+    def is_superuser(self) -> bool:
+        return False
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """Django's own permission names are never granted: admin classes ask portal.access instead."""
+        return False
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_staff
+
+
+class RoleGrant(models.Model):
+    """A role somebody holds, since when, by whose word and until when."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="role_grants")
+    role = models.CharField(max_length=16, choices=list(access.ROLES.items()))
+    granted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    granted_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "role"], name="one_grant_per_role")]
+
+    def __str__(self) -> str:
+        return f"role grant {self.pk}"
+
+
+class UserSession(models.Model):
+    """A session of somebody's: listed for them, ended by them, and the clock of its idle time."""
+
+    ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="user_sessions")
+    key_digest = models.CharField(max_length=64, unique=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(default=timezone.now)
+    factor_at = models.DateTimeField(null=True, blank=True)
+    proved_at = models.DateTimeField(null=True, blank=True, help_text=_("Last password or factor given."))
+    remote_addr = models.GenericIPAddressField(null=True, blank=True)
+    device = models.CharField(max_length=80, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=24, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["user"], condition=Q(ended_at=None), name="live_sessions_of_user")]
+
+    def __str__(self) -> str:
+        return f"session {self.pk}"
+
+
+class PatientQuerySet(models.QuerySet["Patient"]):
+    def visible_to(self, user: Any) -> "PatientQuerySet":
+        """Rows ``user`` may open: their own, those they care for, or all for staff who may view patients."""
+        if isinstance(user, access.System):
+            return self
+        if getattr(user, "realm", None) == access.STAFF_REALM:
+            return self if access.allowed(user, "patients.view") else self.none()
+        if not access.allowed(user, "portal.use"):
+            return self.none()
+        cared_for = Caregiver.objects.in_force().filter(user=user).values("patient")
+        return self.filter(Q(user=user) | Q(pk__in=cared_for))
+
+
+class Patient(models.Model):
+    """A person the supplier serves. Everything that tells who they are is encrypted."""
+
+    SEX = [("F", _("Female")), ("M", _("Male")), ("U", _("Unknown"))]
+    CHANNELS = [("portal", _("Portal")), ("sms", _("Text message")), ("email", _("E-mail")), ("phone", _("Phone"))]
+
+    ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    account_number = models.CharField(max_length=16, unique=True)
+    user = models.OneToOneField(User, null=True, blank=True, on_delete=models.PROTECT, related_name="patient")
+    first_name = EncryptedCharField(max_length=60)
+    last_name = EncryptedCharField(max_length=60)
+    birth_date = EncryptedDateField()
+    sex = models.CharField(max_length=1, choices=SEX, default="U")
+    ssn_last4 = EncryptedCharField(max_length=4, blank=True)
+    email = EncryptedEmailField(blank=True)
+    phone = EncryptedCharField(max_length=24, blank=True)
+    address_line1 = EncryptedCharField(max_length=120, blank=True)
+    address_line2 = EncryptedCharField(max_length=120, blank=True)
+    city = EncryptedCharField(max_length=60, blank=True)
+    state = models.CharField(max_length=2, blank=True)
+    postal_code = EncryptedCharField(max_length=10, blank=True)
+    email_index = BlindIndexField(source="email", normalise=normal.email)
+    phone_index = BlindIndexField(source="phone", normalise=normal.phone)
+    identity_index = BlindIndexField(source="identity", normalise=normal.identity)
+    name_tokens = SearchTokensField(sources=("first_name", "last_name"))
+    language = models.CharField(max_length=2, choices=LANGUAGES, default="en")
+    time_zone = models.CharField(max_length=40, default="America/Chicago")
+    preferred_channel = models.CharField(max_length=8, choices=CHANNELS, default="portal")
+    synthetic = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = PatientQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"patient {self.account_number}"
+
+    @property
+    def identity(self) -> str:
+        """Last name and birth date together: the one look-up by birth date there is."""
+        return f"{self.last_name}|{self.birth_date}"
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}"
+
+    @property
+    def initials(self) -> str:
+        return f"{self.first_name[:1]}{self.last_name[:1]}".upper()
+
+
+class PatientSource(models.Model):
+    """Where an imported record came from, so that the same one imported again changes it and adds none."""
+
+    patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.CASCADE, related_name="sources")
+    system = models.CharField(max_length=120)
+    kind = models.CharField(max_length=40)
+    key_digest = models.CharField(max_length=64)
+    object_label = models.CharField(max_length=60)
+    object_pk = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["system", "kind", "key_digest"], name="one_row_per_source_record")]
+
+    def __str__(self) -> str:
+        return f"source {self.pk}"
+
+
+class CaregiverQuerySet(models.QuerySet["Caregiver"]):
+    def in_force(self) -> "CaregiverQuerySet":
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None, user__isnull=False)
+
+    def visible_to(self, user: Any) -> "CaregiverQuerySet":
+        return self.filter(Q(patient__in=Patient.objects.visible_to(user)) | Q(user=user))
+
+
+class Caregiver(models.Model):
+    """Somebody a patient lets act for them, for what and until when."""
+
+    SCOPES = [("deliveries", _("Deliveries")), ("billing", _("Billing")), ("everything", _("Everything"))]
+
+    ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="caregivers")
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="cares_for")
+    name = EncryptedCharField(max_length=120)
+    relation = models.CharField(max_length=40, blank=True)
+    scopes = ArrayField(models.CharField(max_length=12, choices=SCOPES), default=list)
+    invited_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CaregiverQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"caregiver {self.pk}"
+
+    def may(self, scope: str) -> bool:
+        """Whether the scope covers ``scope`` (deliveries, billing, everything)."""
+        return "everything" in self.scopes or scope in self.scopes
+
+
+class Invitation(models.Model):
+    """A single-use, expiring way in, bound to its purpose. Only the digest of its token is kept."""
+
+    KINDS = [("patient", _("Patient")), ("caregiver", _("Caregiver")), ("staff", _("Staff"))]
+
+    ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    kind = models.CharField(max_length=10, choices=KINDS)
+    token_digest = models.CharField(max_length=64, unique=True)
+    email = EncryptedEmailField()
+    patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.CASCADE, related_name="invitations")
+    caregiver = models.ForeignKey(Caregiver, null=True, blank=True, on_delete=models.CASCADE, related_name="invitations")
+    roles = ArrayField(models.CharField(max_length=16), default=list, blank=True)
+    invited_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk}"
+
+
+class Consent(models.Model):
+    """What a patient allows on a channel, and when they said so or took it back. Rows are only added."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="consents")
+    channel = models.CharField(max_length=8, choices=Patient.CHANNELS)
+    topic = models.CharField(max_length=16, choices=[("orders", _("Orders and deliveries")), ("resupply", _("Resupply")), ("surveys", _("Surveys")), ("marketing", _("Offers"))])
+    granted = models.BooleanField()
+    given_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    source = models.CharField(max_length=16, default="portal")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["patient", "channel", "topic", "-at"], name="latest_consent")]
+
+    def __str__(self) -> str:
+        return f"consent {self.pk}"
+
+
+class ContactChange(models.Model):
+    """A change of contact that billing or proof depends on: proposed, then accepted or refused by staff."""
+
+    STATES = [("proposed", _("Proposed")), ("accepted", _("Accepted")), ("refused", _("Refused"))]
+
+    ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="contact_changes")
+    field = models.CharField(max_length=20)
+    old_value = EncryptedCharField(max_length=254, blank=True)
+    new_value = EncryptedCharField(max_length=254, blank=True)
+    state = models.CharField(max_length=10, choices=STATES, default="proposed")
+    proposed_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    proposed_at = models.DateTimeField(default=timezone.now)
+    decided_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"contact change {self.pk}"
