@@ -5,9 +5,12 @@ A secret may also come from a file: ``NAME_FILE=/run/secrets/name`` is read wher
 
 import os
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
+POSTGRES_SCHEMES = {"postgres", "postgresql"}
+REDIS_SCHEMES = {"redis", "rediss", "valkey", "valkeys", "unix"}
 
 
 class SettingError(ValueError):
@@ -55,3 +58,47 @@ def number(name: str, default: int) -> int:
 def items(name: str, default: str = "") -> list[str]:
     """A comma-separated list."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def database(url: str, setting: str = "DATABASE_URL") -> dict[str, object]:
+    """Django's settings of one database, from ``postgresql://user:password@host:port/name?option=value``.
+
+    ``?host=/folder`` names a folder with a unix socket. Values are bound on the server: the client's way
+    prints whole rows into PostgreSQL's log when a constraint fails. ``?pool=16`` keeps that many
+    connections at hand; every other option goes to libpq.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise SettingError(f"{setting}: the address can't be read.") from None
+    if parts.scheme not in POSTGRES_SCHEMES or not parts.path.strip("/"):
+        raise SettingError(f"{setting}: an address like postgresql://user:password@host/name is wanted.")
+    options: dict[str, object] = dict(parse_qsl(parts.query))
+    host = options.pop("host", parts.hostname or "")
+    pool = _pool(str(options.pop("pool", "0")), setting)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(port or ""),
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {"server_side_binding": True, **pool, **options},
+    }
+
+
+def _pool(size: str, setting: str) -> dict[str, object]:
+    if not size.isdigit():
+        raise SettingError(f"{setting}: pool wants a number of connections, not {size!r}.")
+    if not int(size):
+        return {}
+    return {"pool": {"min_size": 1, "max_size": int(size), "timeout": 10}}
+
+
+def redis(url: str, setting: str = "REDIS_URL") -> str:
+    """The address itself, once it is seen to be one of a Redis or Valkey."""
+    if urlsplit(url).scheme not in REDIS_SCHEMES:
+        raise SettingError(f"{setting}: an address like redis://host:6379/0 is wanted.")
+    return url

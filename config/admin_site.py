@@ -1,0 +1,7 @@
+"""The supervisors' workshop."""
+
+from django.contrib.admin import AdminSite
+
+
+class DeskAdminSite(AdminSite):
+    site_header = "Workshop"

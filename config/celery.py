@@ -1,0 +1,34 @@
+"""Background work. Tasks carry ids alone; each app's tasks module is found by its name.
+
+The schedule is static and belongs to the tasks: a tasks module says ``SCHEDULE = {"its.task": seconds}``.
+Periodic tasks look at rows that are due, so a missed or a doubled run does no harm.
+"""
+
+import os
+from importlib import import_module
+
+from celery import Celery
+from celery.signals import setup_logging
+from django.apps import apps
+from django.utils.module_loading import module_has_submodule
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("config")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logs(**_: object) -> None:
+    """Celery would set up logs of its own; the settings have done it already."""
+
+
+@app.on_after_finalize.connect
+def plan(sender: Celery, **_: object) -> None:
+    """Join the schedules of all apps."""
+    for config in apps.get_app_configs():
+        if config.module and module_has_submodule(config.module, "tasks"):
+            tasks = import_module(f"{config.name}.tasks")
+            for name, seconds in getattr(tasks, "SCHEDULE", {}).items():
+                sender.conf.beat_schedule[name] = {"task": name, "schedule": float(seconds)}
