@@ -6,7 +6,7 @@ own, which a production profile refuses (config/checks.py).
 
 from pathlib import Path
 
-from config import env, logs
+from config import env, logs, static
 from config.embedded import addresses
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -31,11 +31,14 @@ SANDBOX = env.flag("SANDBOX", not PRODUCTION)
 # --- engines ---------------------------------------------------------------------------------------
 # DATABASE_URL is the application's own role; migrations run as the owner (DATABASE_OWNER_URL).
 DATABASE_URL, DATABASE_OWNER_URL, REDIS_URL = addresses(VAR_DIR)
+# DME_AS_OWNER=1 makes the owner the default: for `migrate`, and for nothing that serves.
+AS_OWNER = env.flag("DME_AS_OWNER")
 DATABASES = {
-    "default": env.database(DATABASE_URL),
-    "owner": env.database(DATABASE_OWNER_URL),
+    "default": env.database(DATABASE_OWNER_URL if AS_OWNER else DATABASE_URL),
+    "owner": env.database(DATABASE_OWNER_URL, "DATABASE_OWNER_URL"),
 }
-DATABASES["owner"]["TEST"] = {"MIRROR": "default"}
+# Migrations take rights on the trails away from this role.
+APP_ROLE = str(env.database(DATABASE_URL)["USER"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CHANNEL_PREFIX = env.text("CHANNEL_PREFIX", "dme")
 CHANNEL_LAYERS = {
@@ -52,6 +55,18 @@ CACHES = {
         "KEY_PREFIX": CHANNEL_PREFIX,
     }
 }
+
+# --- background work -------------------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": f"{CHANNEL_PREFIX}:", "visibility_timeout": 3600}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_TIME_LIMIT = 15 * 60
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat")
 
 # --- apps ------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -151,14 +166,53 @@ AUDITLOG_LOGENTRY_MODEL = "portal.AccessEntry"
 # --- files -----------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("STATIC_ROOT", str(VAR_DIR / "staticfiles"))
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = static.folders(BASE_DIR / "static")
 STORAGES = {
     "default": {"BACKEND": "config.security.storage.EncryptedFileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": static.backend(PROFILE)},
 }
 MEDIA_ROOT = env.text("MEDIA_ROOT", str(VAR_DIR / "files"))
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024 + 64 * 1024
+
+# --- in transit ------------------------------------------------------------------------------------
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
+SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 365 * 24 * 3600 if PRODUCTION else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+HOST_PREFIX = "__Host-" if PRODUCTION else "dme-"
+SESSION_COOKIE_NAME = f"{HOST_PREFIX}session"
+CSRF_COOKIE_NAME = f"{HOST_PREFIX}csrf"
+LANGUAGE_COOKIE_NAME = f"{HOST_PREFIX}language"
+LANGUAGE_COOKIE_SECURE = PRODUCTION
+if env.flag("BEHIND_TLS_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- the outside world: every partner's base URL is a setting ----------------------------------------
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST = env.text("EMAIL_HOST", "" if PRODUCTION else "127.0.0.1")
+SANDBOX_SMTP_PORT = env.number("SANDBOX_SMTP_PORT", SANDBOX_PORT + 1)
+EMAIL_PORT = env.number("EMAIL_PORT", 587 if PRODUCTION else SANDBOX_SMTP_PORT)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", PRODUCTION)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "" if PRODUCTION else "portal@bayside.example")
+SMS_URL = env.text("SMS_URL", "" if PRODUCTION else f"{SANDBOX_URL}/sms")
+SMS_TOKEN = env.secret("SMS_TOKEN", "" if PRODUCTION else "demo-sms-token")
+SMS_FROM = env.text("SMS_FROM", SUPPLIER_PHONE)
+CARRIER_URLS = {
+    carrier: env.text(f"CARRIER_{carrier.upper()}_URL", "" if PRODUCTION else f"{SANDBOX_URL}/carriers/{carrier}")
+    for carrier in ("ups", "fedex", "usps")
+}
+
+# --- watching --------------------------------------------------------------------------------------
+METRICS_TOKEN = env.secret("METRICS_TOKEN", "" if PRODUCTION else "demo-metrics-token")
+LARGEST_CLOCK_SKEW_SECONDS = 2
+LATEST_HEARTBEAT_SECONDS = env.number("LATEST_HEARTBEAT_SECONDS", 90)
 
 LOGGING_CONFIG = None
 LOGGING = logs.configure(PROFILE, env.text("LOG_LEVEL", "INFO"))

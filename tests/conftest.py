@@ -1,0 +1,89 @@
+"""Every test runs on real PostgreSQL and Valkey, with a database and a Valkey number of its process's own."""
+
+import atexit
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from tests import databases
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+os.environ["DME_PROFILE"] = "test"
+os.environ["DME_VAR"] = tempfile.mkdtemp(prefix="dme-test-")
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+atexit.register(shutil.rmtree, os.environ["DME_VAR"], ignore_errors=True)
+databases.occupy(WORKER)
+
+import django  # noqa: E402 - the settings need the addresses first
+import psycopg  # noqa: E402
+import pytest  # noqa: E402
+import redis  # noqa: E402
+
+django.setup()
+
+from django.conf import settings  # noqa: E402
+from django.test import TransactionTestCase  # noqa: E402
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """xdist's workers inherit this environment, and would load the settings before their own addresses."""
+    if WORKER == "main" and getattr(config.option, "dist", "no") != "no":
+        del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup() -> None:
+    """The copy of the template is there already."""
+
+
+def _flush(self: TransactionTestCase) -> None:
+    databases.flush(settings.DATABASE_OWNER_URL)
+
+
+TransactionTestCase._fixture_teardown = _flush  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def owner_db() -> Iterator[psycopg.Connection]:
+    """The owner's connection to this process's database: sees what is committed, may change the tables.
+
+    Use it with ``django_db(transaction=True)``.
+    """
+    with psycopg.connect(settings.DATABASE_OWNER_URL, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def valkey() -> Iterator[redis.Redis]:
+    """This process's Valkey database, emptied before and after."""
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.flushdb()
+        yield client
+        client.flushdb()
+
+
+class NetworkUsed(AssertionError):
+    """A test reached for a host other than this machine."""
+
+
+def _guarded(connect: Any) -> Any:
+    def guarded(self: socket.socket, address: Any, *rest: Any) -> Any:
+        if self.family != socket.AF_UNIX and str(address[0]) not in LOOPBACK:
+            raise NetworkUsed(f"{address[0]} is not this machine.")
+        return connect(self, address, *rest)
+
+    return guarded
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Only loopback and unix sockets."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", _guarded(socket.socket.connect))
+        patch.setattr(socket.socket, "connect_ex", _guarded(socket.socket.connect_ex))
+        yield
