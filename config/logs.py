@@ -93,7 +93,7 @@ def configure(profile: str, level: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {name: {"handlers": [], "propagate": True} for name in ("uvicorn", ACCESS, "uvicorn.error")}
-        | {"django.request": {"level": "ERROR"}, "httpx": {"level": "WARNING"}, "celery": {"propagate": True}},
+        | {"django.request": {"level": "ERROR"}, "httpx": {"level": "WARNING"}, "axes": {"level": "WARNING"}},
     }
     logging.config.dictConfig(settings)
     structlog.configure(
