@@ -1,6 +1,5 @@
-"""Static files: our own folders, and the browser packages that npm put beside them."""
+"""Static files: which folders are served, under which names."""
 
-import json
 from pathlib import Path
 
 from django.contrib.staticfiles.storage import ManifestFilesMixin, ManifestStaticFilesStorage
@@ -22,31 +21,21 @@ class NamedByContent(ManifestStaticFilesStorage):
     """Names carry a hash, so that browsers may keep files for ever."""
 
     patterns = _without_source_maps()
+    # A module named once with its hash and once without would run twice.
+    support_js_module_import_aggregation = True
 
 
 class Compressed(CompressedManifestStaticFilesStorage):
     """The same, with gzip and brotli copies made beforehand."""
 
     patterns = _without_source_maps()
+    support_js_module_import_aggregation = True
 
 
 def backend(profile: str) -> str:
     return BACKENDS.get(profile, BACKENDS["production"])
 
 
-def folders(root: Path) -> list[tuple[str, str] | str]:
-    """Our own folders under their names, and of each installed package what `static/package.json` says.
-
-    ``"served": {"package": "folder"}`` there puts that folder of the package at /static/packages/package/.
-    """
-    own = [(path.name, str(path)) for path in sorted(root.glob("*")) if path.is_dir() and path.name != "node_modules"]
-    return [*own, *_packages(root)]
-
-
-def _packages(root: Path) -> list[tuple[str, str]]:
-    manifest = root / "package.json"
-    if not manifest.exists():
-        return []
-    served: dict[str, str] = json.loads(manifest.read_text()).get("served", {})
-    found = [(name, root / "node_modules" / name / folder) for name, folder in served.items()]
-    return [(f"packages/{name}", str(folder)) for name, folder in found if folder.is_dir()]
+def folders(root: Path) -> list[tuple[str, str]]:
+    """Our own folders under their names. What npm installed is for the tests and is never served."""
+    return [(path.name, str(path)) for path in sorted(root.glob("*")) if path.is_dir() and path.name != "node_modules"]

@@ -1,0 +1,58 @@
+# `make demo` and `make test` set themselves up; `make help` lists the rest.
+PYTHON ?= python3
+PORT ?= 8000
+ARGS ?=
+RUN = .venv/bin/python
+UNIT = not browser and not faults and not benchmark
+export PYTHONDONTWRITEBYTECODE = 1
+
+.DEFAULT_GOAL = help
+.PHONY: help setup setup-dev demo test browser faults bench lint types guards coverage lock clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## .venv with the locked packages
+	@$(PYTHON) config/bootstrap.py
+
+setup-dev: ## the same with what tests and checks need
+	@$(PYTHON) config/bootstrap.py dev
+
+demo: setup ## everything on one machine (PORT=8000, RESET=1 begins anew, IMPORT=path reads FHIR records)
+	@PORT=$(PORT) RESET=$(RESET) IMPORT=$(IMPORT) $(RUN) -m config.demo
+
+test: setup-dev ## the suite, in parallel over the cores (ARGS="-k chat")
+	@$(RUN) -m pytest -n auto --dist loadfile -m "$(UNIT)" $(ARGS)
+
+browser: setup-dev ## the stories in headless Chromium
+	@$(RUN) -m pytest -m browser --timeout 240 $(ARGS)
+
+faults: setup-dev ## what the chat promises while parts are killed (SEEDS=20)
+	@SEEDS=$(or $(SEEDS),20) $(RUN) -m pytest -m faults --timeout 900 $(ARGS)
+
+bench: setup-dev ## one table of ratios against bare floors
+	@$(RUN) -m pytest -m benchmark --timeout 3600 -s -q $(ARGS)
+
+lint: setup-dev ## ruff, templates, import line, secrets
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
+	@$(RUN) -m djlint --lint --quiet templates
+	@.venv/bin/lint-imports --no-cache
+	@$(RUN) -m bandit -q -c pyproject.toml -r config portal cases billing agents --severity-level medium
+
+types: setup-dev ## mypy, strictly
+	@$(RUN) -m mypy
+
+guards: setup-dev ## the tests over the whole tree alone
+	@$(RUN) -m pytest tests/guards -q $(ARGS)
+
+coverage: setup-dev ## branch coverage of the suite
+	@$(RUN) -m pytest -n auto --dist loadfile -m "$(UNIT)" --cov --cov-report=term --cov-report=html $(ARGS)
+
+LOCK = .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --quiet --group setup
+lock: setup-dev ## pin what pyproject.toml asks for (UPGRADE=--upgrade takes newer ones)
+	@$(LOCK) $(UPGRADE) --output-file requirements.txt
+	@$(LOCK) $(UPGRADE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean: ## forget the demo's and the tests' data
+	@rm -rf var .pytest_cache .mypy_cache .ruff_cache htmlcov .coverage*
