@@ -5,6 +5,7 @@ own, which a production profile refuses (config/checks.py).
 """
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from config import env, logs, static
 from config.embedded import addresses
@@ -26,6 +27,8 @@ ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "" if PRODUCTION else "127.0.0.1,loca
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 SANDBOX_PORT = env.number("SANDBOX_PORT", PORT + 1)
 SANDBOX_URL = f"http://127.0.0.1:{SANDBOX_PORT}"
+# Origins of the sites whose pages may hold the chat widget; the demo's sample page stands among the sandboxes.
+CHAT_EMBED_ORIGINS = env.items("CHAT_EMBED_ORIGINS", SANDBOX_URL if DEMO else "")
 SANDBOX = env.flag("SANDBOX", not PRODUCTION)
 
 # --- engines ---------------------------------------------------------------------------------------
@@ -150,11 +153,27 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = False
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
 IDLE_SECONDS = env.number("IDLE_SECONDS", 15 * 60)
 IDLE_WARNING_SECONDS = 60
 ABSOLUTE_SESSION_SECONDS = env.number("ABSOLUTE_SESSION_SECONDS", 12 * 3600)
 STEP_UP_SECONDS = env.number("STEP_UP_SECONDS", 10 * 60)
 LOGIN_URL = "portal:sign-in"
+DOORKEEPER = "portal.doors"  # who may pass a view or a socket: see config/security/middleware.py
+SOCKET_RECHECK_SECONDS = 4
+OTP_WEBAUTHN_RP_NAME = SUPPLIER_NAME
+# A browser gives no passkey to a bare address: on loopback it wants to hear "localhost".
+OTP_WEBAUTHN_ALLOWED_ORIGINS = [PUBLIC_URL.replace("127.0.0.1", "localhost")]
+OTP_WEBAUTHN_RP_ID = urlsplit(OTP_WEBAUTHN_ALLOWED_ORIGINS[0]).hostname
+OTP_WEBAUTHN_ALLOW_PASSWORDLESS_LOGIN = True
+# django-axes keeps the record of who came and who was turned away; the limits are config/security/throttle.py.
+AXES_LOCK_OUT_AT_FAILURE = False
+AXES_USERNAME_CALLABLE = "portal.sign_in.recorded_name"
+AXES_SENSITIVE_PARAMETERS = ["email", "password", "code", "token", "next", "csrfmiddlewaretoken"]
+AXES_IPWARE_META_PRECEDENCE_ORDER = ("REMOTE_ADDR",)
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+AXES_HTTP_RESPONSE_CODE = 429
+SILENCED_SYSTEM_CHECKS = ["axes.W003"]  # the backend is ours: axes records by signals alone
 
 # --- keys ------------------------------------------------------------------------------------------
 # "id:base64 of 32 bytes", newest first, comma-separated. config/security/crypto.py derives one key a purpose.
@@ -174,6 +193,12 @@ STORAGES = {
 MEDIA_ROOT = env.text("MEDIA_ROOT", str(VAR_DIR / "files"))
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024 + 64 * 1024
+# Where clamd listens: unix:///run/clamav/clamd.ctl or tcp://scanner:3310. Without it nothing is scanned.
+CLAMD_URL = env.text("CLAMD_URL")
+# Let files through that no scanner saw, marked so. Only the demo and the tests may.
+UPLOADS_ACCEPT_UNSCANNED = env.flag("UPLOADS_ACCEPT_UNSCANNED", DEMO)
+UPLOADS_PER_DAY = env.number("UPLOADS_PER_DAY", 100)
+UPLOAD_BYTES_PER_DAY = env.number("UPLOAD_BYTES_PER_DAY", 2 * 1024**3)
 
 # --- in transit ------------------------------------------------------------------------------------
 SECURE_SSL_REDIRECT = PRODUCTION

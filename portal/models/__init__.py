@@ -1,5 +1,8 @@
 from portal.models.access_trail import AccessEntry, TrailSeal
+from portal.models.clinical import Diagnosis
 from portal.models.documents import Document, Upload
+from portal.models.exports import DataExport
+from portal.models.factors import AccountMail, OneTimeSecret, RecoveryCode, TotpDevice
 from portal.models.orders import (
     Device,
     Order,
@@ -25,11 +28,17 @@ from portal.models.people import (
 )
 
 __all__ = [
+    "AccountMail",
+    "OneTimeSecret",
+    "RecoveryCode",
+    "TotpDevice",
     "AccessEntry",
     "Caregiver",
     "Consent",
     "ContactChange",
+    "DataExport",
     "Device",
+    "Diagnosis",
     "Document",
     "Invitation",
     "Order",

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.security import normal
+from config.security.audit import AuditedQuerySet
 from config.security.fields import BlindIndexField, EncryptedCharField, EncryptedTextField
 from portal import access
 from portal.models.people import Patient
@@ -24,7 +25,7 @@ PRODUCT_LINES = [
 CARRIERS = [("ups", "UPS"), ("fedex", "FedEx"), ("usps", "USPS"), ("own", _("Our own van"))]
 
 
-class OfPatientQuerySet(models.QuerySet[Any]):
+class OfPatientQuerySet(AuditedQuerySet):
     """Rows that belong to a patient: seen by whoever may see the patient and holds ``permission``."""
 
     permission = "orders.view"
@@ -49,6 +50,12 @@ class OfPatientQuerySet(models.QuerySet[Any]):
 
 class OfOrderQuerySet(OfPatientQuerySet):
     patient_path = "order__patient"
+
+
+class PrescriptionQuerySet(OfPatientQuerySet):
+    """A prescription names a diagnosis: seeing deliveries is not enough."""
+
+    caregiver_scope = "everything"
 
 
 class Practitioner(models.Model):
@@ -290,7 +297,7 @@ class Prescription(models.Model):
     valid_until = models.DateField(null=True, blank=True)
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
-    objects = OfPatientQuerySet.as_manager()
+    objects = PrescriptionQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"prescription {self.pk}"

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -12,6 +13,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from config.security import normal
+from config.security.audit import AuditedQuerySet
 from config.security.fields import (
     BlindIndexField,
     EncryptedCharField,
@@ -24,12 +26,14 @@ from portal import access
 LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
 
 
-class UserManager(BaseUserManager["User"]):
+class UserManager(BaseUserManager.from_queryset(AuditedQuerySet)):  # type: ignore[misc]
     def by_email(self, email: str, realm: str) -> "User | None":
-        return self.filter(email_index__matches=email, realm=realm).first()
+        found: User | None = self.filter(email_index__matches=email, realm=realm).first()
+        return found
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(ref=username)
+        found: User = self.get(ref=username)
+        return found
 
 
 class User(AbstractBaseUser):
@@ -127,7 +131,7 @@ class UserSession(models.Model):
         return f"session {self.pk}"
 
 
-class PatientQuerySet(models.QuerySet["Patient"]):
+class PatientQuerySet(AuditedQuerySet):
     def visible_to(self, user: Any) -> "PatientQuerySet":
         """Rows ``user`` may open: their own, those they care for, or all for staff who may view patients."""
         if isinstance(user, access.System):
@@ -173,6 +177,9 @@ class Patient(models.Model):
 
     objects = PatientQuerySet.as_manager()
 
+    class Meta:
+        indexes = [GinIndex(fields=["name_tokens"], name="patients_by_name")]
+
     def __str__(self) -> str:
         return f"patient {self.account_number}"
 
@@ -207,7 +214,7 @@ class PatientSource(models.Model):
         return f"source {self.pk}"
 
 
-class CaregiverQuerySet(models.QuerySet["Caregiver"]):
+class CaregiverQuerySet(AuditedQuerySet):
     def in_force(self) -> "CaregiverQuerySet":
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None, user__isnull=False)
 
@@ -283,7 +290,12 @@ class Consent(models.Model):
 class ContactChange(models.Model):
     """A change of contact that billing or proof depends on: proposed, then accepted or refused by staff."""
 
-    STATES = [("proposed", _("Proposed")), ("accepted", _("Accepted")), ("refused", _("Refused"))]
+    STATES = [
+        ("proposed", _("Proposed")),
+        ("accepted", _("Accepted")),
+        ("refused", _("Refused")),
+        ("withdrawn", _("Replaced by a newer wish")),
+    ]
 
     ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="contact_changes")
