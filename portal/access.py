@@ -54,6 +54,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "patients.view": DESK | {"auditor"},
     "patients.search": DESK,
     "patients.change": DESK - {"clinician"},
+    "patients.import": frozenset({"intake", "supervisor"}),
     "patients.unmask": DESK | {"auditor"},
     "orders.view": DESK | {"warehouse", "technician", "auditor"},
     "orders.change": DESK - {"clinician"},

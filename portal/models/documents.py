@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.security.audit import AuditedQuerySet
 from config.security.fields import EncryptedCharField
 from portal import access
 from portal.models.people import Caregiver
@@ -109,7 +110,7 @@ class Owned(models.Model):
         abstract = True
 
 
-class DocumentQuerySet(models.QuerySet["Document"]):
+class DocumentQuerySet(AuditedQuerySet):
     def visible_to(self, user: Any) -> "DocumentQuerySet":
         """The files ``user`` may see: a patient's own, a caregiver's in scope, staff's by permission.
 

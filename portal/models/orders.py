@@ -61,14 +61,14 @@ class PrescriptionQuerySet(OfPatientQuerySet):
 class Practitioner(models.Model):
     """Somebody who orders equipment for patients."""
 
-    npi = models.CharField(max_length=10, unique=True)
+    npi = models.CharField(max_length=10, unique=True, null=True, blank=True)
     name = models.CharField(max_length=120)
     phone = models.CharField(max_length=24, blank=True)
     fax = models.CharField(max_length=24, blank=True)
     synthetic = models.BooleanField(default=False)
 
     def __str__(self) -> str:
-        return f"practitioner {self.npi}"
+        return f"practitioner {self.pk}"
 
 
 class Product(models.Model):

@@ -167,7 +167,9 @@ class Patient(models.Model):
     postal_code = EncryptedCharField(max_length=10, blank=True)
     email_index = BlindIndexField(source="email", normalise=normal.email)
     phone_index = BlindIndexField(source="phone", normalise=normal.phone)
-    identity_index = BlindIndexField(source="identity", normalise=normal.identity)
+    identity_index = BlindIndexField(
+        source="identity", follows=("last_name", "birth_date"), normalise=normal.identity
+    )
     name_tokens = SearchTokensField(sources=("first_name", "last_name"))
     language = models.CharField(max_length=2, choices=LANGUAGES, default="en")
     time_zone = models.CharField(max_length=40, default="America/Chicago")
@@ -197,8 +199,11 @@ class Patient(models.Model):
         return f"{self.first_name[:1]}{self.last_name[:1]}".upper()
 
 
-class PatientSource(models.Model):
-    """Where an imported record came from, so that the same one imported again changes it and adds none."""
+class SourceRecord(models.Model):
+    """Where an imported record came from, so that the same one imported again changes it and adds none.
+
+    ``object_label`` is the model (``portal.patient``) and ``object_pk`` the row it became.
+    """
 
     patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.CASCADE, related_name="sources")
     system = models.CharField(max_length=120)
@@ -208,10 +213,12 @@ class PatientSource(models.Model):
     object_pk = models.BigIntegerField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["system", "kind", "key_digest"], name="one_row_per_source_record")]
+        constraints = [
+            models.UniqueConstraint(fields=["system", "kind", "key_digest"], name="one_row_per_source_record")
+        ]
 
     def __str__(self) -> str:
-        return f"source {self.pk}"
+        return f"source record {self.pk}"
 
 
 class CaregiverQuerySet(AuditedQuerySet):

@@ -1,0 +1,207 @@
+"""Synthetic cases with their conversations, fast enough for ten million messages with encryption on.
+
+Rows of the three big tables are built as tuples in their stored form: what a field would seal is sealed by
+that field, token digests are computed once a sentence.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from agents.synthetic import phrases
+from agents.synthetic.loading import copy_tuples
+from agents.synthetic.rhythm import Rhythm
+from cases.numbers import case_number
+from cases.models import Case, CaseEvent, Conversation, Message
+
+CHUNK = 5_000
+CHANNELS = ["chat", "chat", "chat", "portal", "portal", "phone", "email", "sms"]
+DISPOSITIONS = ["answered", "action_taken", "action_taken", "handed_on", "no_reply"]
+OPEN_FOR = timedelta(days=3)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who may appear in a case, by primary keys and what of them is needed."""
+
+    patients: list[tuple[int, str, str, str, str]]  # pk, first name, full name, language, product line
+    orders: dict[int, list[tuple[int, str]]]  # patient pk -> (order pk, number)
+    agents: list[tuple[int, str]]  # user pk, name
+    reasons: dict[str, tuple[int, int, int]]  # code -> (pk, team pk, priority)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of the work: ``count`` cases from the ``first``-th, with the keys set aside for them."""
+
+    first: int
+    count: int
+    first_number: int
+    first_case: int
+    first_message: int
+    messages_each: int
+
+    def messages_of(self, number: int) -> int:
+        """How many messages the ``number``-th case has: within two of the mean, never none."""
+        return max(1, self.messages_each + number % 5 - 2)
+
+
+def sealer(model: Any, name: str) -> Callable[[Any], Any]:
+    field = model._meta.get_field(name)
+    return lambda value: field.get_db_prep_save(value, connection)
+
+
+def columns(model: Any, names: list[str]) -> list[str]:
+    return [model._meta.get_field(name).column for name in names]
+
+
+CASE = (
+    "id ref number patient order guest_name subject subject_tokens channel reason product_line priority owner team"
+    " state disposition next_step opened_at closed_at last_contact_at last_message unread version"
+).split()
+TALK = (
+    "id channel case patient customer agent guest_name guest_order_number subject topic language state ticket_digest"
+    " session_digest notice_version notice_accepted_at last_seq last_staff_seq started_at queued_at accepted_at"
+    " last_message_at closed_at archived_at"
+).split()
+SAID = (
+    "id conversation seq staff_seq kind author_role author author_key author_name body body_tokens client_id prev"
+    " body_hash redactions choice extra sent_at"
+).split()
+DONE = "case kind actor actor_name at detail".split()
+
+
+class Desk:
+    """Writes a share of the cases."""
+
+    def __init__(self, seed: str, cast: Cast, share: Share, now: datetime, weeks: int, zone: str) -> None:
+        self.rng, self.cast, self.share, self.now = Random(f"{seed}:{share.first}"), cast, share, now  # noqa: S311
+        self.rhythm = Rhythm(self.rng, now, weeks, zone)
+        self.seal = {
+            "subject": sealer(Case, "subject"),
+            "case_guest": sealer(Case, "guest_name"),
+            "next_step": sealer(Case, "next_step"),
+            "talk_guest": sealer(Conversation, "guest_name"),
+            "talk_order": sealer(Conversation, "guest_order_number"),
+            "talk_subject": sealer(Conversation, "subject"),
+            "author_name": sealer(Message, "author_name"),
+            "body": sealer(Message, "body"),
+            "extra": sealer(Message, "extra"),
+            "detail": sealer(CaseEvent, "detail"),
+        }
+        self.message = share.first_message
+        self.codes = list(cast.reasons)
+
+    def write(self, progress: Callable[[int], None]) -> None:
+        for start in range(0, self.share.count, CHUNK):
+            count = min(CHUNK, self.share.count - start)
+            with transaction.atomic():
+                self._write_chunk(start, count)
+            progress(count)
+
+    def _write_chunk(self, start: int, count: int) -> None:
+        cases, talks, said, done = [], [], [], []
+        for number in range(start, start + count):
+            case, talk, messages, events = self._case(self.share.first + number, self.share.first_case + number)
+            cases.append(case)
+            talks.append(talk)
+            said += messages
+            done += events
+        copy_tuples(Case, columns(Case, CASE), cases)
+        copy_tuples(Conversation, columns(Conversation, TALK), talks)
+        copy_tuples(Message, columns(Message, SAID), said)
+        copy_tuples(CaseEvent, columns(CaseEvent, DONE), done)
+
+    def _uuid(self) -> UUID:
+        return UUID(int=self.rng.getrandbits(128), version=4)
+
+    def _case(self, number: int, pk: int) -> tuple[tuple, tuple, list[tuple], list[tuple]]:
+        patient, first_name, full_name, language, line = self.rng.choice(self.cast.patients)
+        code = self.rng.choice(self.codes)
+        reason, team, priority = self.cast.reasons[code]
+        opened = self.rhythm.moment()
+        closed = opened < self.now - OPEN_FOR or self.rng.random() < 0.4
+        agent = self.rng.choice(self.cast.agents) if closed or self.rng.random() < 0.6 else None
+        order = self.rng.choice(self.cast.orders.get(patient) or [(None, "")])
+        talk = self._uuid()
+        said = list(self._said(number, talk, opened, code, order[1], (patient, first_name, full_name), language, agent))
+        last = said[-1]
+        last_at, customer_last = last[17], last[5] == "customer"
+        state = "closed" if closed else "new" if agent is None else "open" if customer_last else "waiting"
+        channel = self.rng.choice(CHANNELS)
+        closed_at = last_at + timedelta(minutes=5) if closed else None
+        subject = next(row[3] for row in phrases.REASONS if row[0] == code)
+        case = (
+            pk, self._uuid(), case_number(self.share.first_number + number - self.share.first), patient, order[0], self.seal["case_guest"](""),
+            self.seal["subject"](subject), list(_subject_tokens(subject)), channel, reason, line, priority,
+            agent[0] if agent else None, team, state, self.rng.choice(DISPOSITIONS) if closed else "",
+            self.seal["next_step"]("Nothing open" if closed else ""), opened, closed_at, last_at, last[0],
+            1 if customer_last and not closed else 0, 1,
+        )  # fmt: skip
+        talk_state = {"closed": "closed", "waiting": "waiting"}.get(state, "open")
+        conversation = (
+            talk, channel, pk, patient, None, agent[0] if agent else None, self.seal["talk_guest"](""),
+            self.seal["talk_order"](""), self.seal["talk_subject"](subject), code, language, talk_state, "", "", "1", opened,
+            max(row[2] or 0 for row in said), max(row[3] or 0 for row in said), opened, opened,
+            opened + timedelta(seconds=40) if agent else None, last_at, closed_at, None,
+        )  # fmt: skip
+        return case, conversation, said, list(self._events(pk, opened, agent, closed_at))
+
+    def _said(
+        self, number: int, talk: UUID, opened: datetime, code: str, order: str, who: tuple, language: str, agent: Any
+    ) -> Iterator[tuple]:
+        patient, first_name, full_name = who
+        at, seq, staff_seq = opened, 0, 0
+        answers = phrases.AGENT_ES if language == "es" else phrases.AGENT
+        for turn in range(self.share.messages_of(number)):
+            note = agent is not None and turn and self.rng.random() < 0.08
+            mine = agent is not None and turn % 2 == 1
+            if note:
+                kind, role, body, staff_seq = "note", "agent", self.rng.choice(phrases.NOTES), staff_seq + 1
+            elif mine:
+                kind, role, seq = "reply", "agent", seq + 1
+                body = answers[turn // 2 % len(answers)].format(name=first_name)
+            else:
+                lines = phrases.CUSTOMER[code]
+                kind, role, seq = "reply", "customer", seq + 1
+                body = lines[turn // 2 % len(lines)].format(order=order or "my order")
+            author = agent if role == "agent" else None
+            yield (
+                self._next_message(), talk, None if note else seq, staff_seq if note else None, kind, role,
+                author[0] if author else None, f"u{author[0]}" if author else f"p{patient}",
+                self.seal["author_name"](author[1] if author else full_name), self.seal["body"](body),
+                list(_body_tokens(body)), self._uuid(), None, None, 0, "", self.seal["extra"](None), at,
+            )  # fmt: skip
+            at = min(at + timedelta(seconds=self.rng.randint(20, 2400)), self.now)
+
+    def _next_message(self) -> int:
+        self.message += 1
+        return self.message - 1
+
+    def _events(self, case: int, opened: datetime, agent: Any, closed_at: datetime | None) -> Iterator[tuple]:
+        yield case, "opened", None, "intake", opened, self.seal["detail"]({})
+        if agent:
+            yield case, "assigned", agent[0], "", opened + timedelta(seconds=40), self.seal["detail"]({"to": agent[1]})
+        if closed_at:
+            yield case, "closed", agent[0], "", closed_at, self.seal["detail"]({"disposition": "answered"})
+
+
+@lru_cache(maxsize=50_000)
+def _body_tokens(body: str) -> tuple[str, ...]:
+    return tuple(_tokens(Message, "body_tokens", body=body))
+
+
+@lru_cache(maxsize=1_000)
+def _subject_tokens(subject: str) -> tuple[str, ...]:
+    return tuple(_tokens(Case, "subject_tokens", subject=subject))
+
+
+def _tokens(model: Any, name: str, **values: str) -> list[str]:
+    field = model._meta.get_field(name)
+    return field.pre_save(model(**values), True) or []

@@ -1,0 +1,70 @@
+"""What people write to a supplier, reason by reason, and what they are answered."""
+
+# code, family, label, customer's words, in Spanish, priority, team
+REASONS = [
+    ("order_status", "delivery", "Order status", "Where is my order?", "¿Dónde está mi pedido?", 3, "delivery"),
+    ("delivery_scheduling", "delivery", "Delivery scheduling", "Set or change a delivery", "Programar o cambiar una entrega", 3, "delivery"),
+    ("address_change", "delivery", "Address or account change", "Change my address or account", "Cambiar mi dirección o mi cuenta", 3, "front"),
+    ("consumable_resupply", "delivery", "Consumable resupply", "Order more supplies", "Pedir más suministros", 3, "front"),
+    ("device_troubleshooting", "warranty", "Device troubleshooting", "My equipment does not work right", "Mi equipo no funciona bien", 2, "device"),
+    ("replacement_part", "warranty", "Replacement part", "I need a part", "Necesito una pieza", 3, "device"),
+    ("warranty_claim", "warranty", "Warranty claim", "Use my warranty", "Usar mi garantía", 3, "device"),
+    ("return", "warranty", "Return", "Send something back", "Devolver algo", 3, "device"),
+    ("refund_status", "billing", "Refund status", "Where is my refund?", "¿Dónde está mi reembolso?", 3, "billing"),
+    ("insurance_verification", "billing", "Insurance verification", "Check my insurance", "Verificar mi seguro", 3, "billing"),
+    ("prior_authorization", "billing", "Prior authorization", "Approval from my insurance", "Aprobación de mi seguro", 3, "billing"),
+    ("billing_dispute", "billing", "Billing dispute", "A bill looks wrong", "Una factura parece incorrecta", 2, "billing"),
+    ("appeal", "billing", "Appeal", "My insurance said no", "Mi seguro dijo que no", 2, "billing"),
+    ("clinical_triage", "clinical", "Clinical triage", "A health question about my equipment", "Una pregunta de salud sobre mi equipo", 1, "clinical"),
+    ("complaint", "billing", "Complaint", "Make a complaint", "Presentar una queja", 2, "front"),
+]
+TEAMS = [
+    ("front", "Front line"),
+    ("delivery", "Delivery"),
+    ("device", "Device support"),
+    ("billing", "Billing"),
+    ("clinical", "Clinical"),
+]
+CUSTOMER = {
+    "order_status": ["Hi, can you tell me where order {order} is?", "It was meant to come on Tuesday.", "Thank you, that helps."],
+    "delivery_scheduling": ["I need another day for my delivery.", "Thursday morning is best. There are stairs.", "Great, see you then."],
+    "address_change": ["We are moving at the end of the month.", "Can the next box go to the new place?", "Thanks."],
+    "consumable_resupply": ["My cushions are worn, when may I order again?", "Yes please, the same size.", "Perfect."],
+    "device_troubleshooting": ["The machine makes a whistling noise at night.", "I changed the filter, it is still there.", "It is quiet now, thank you."],
+    "replacement_part": ["The water chamber has a crack.", "Order {order}, I got it in spring.", "Good, thanks."],
+    "warranty_claim": ["The machine stopped after four months.", "I sent the photo.", "OK, I will wait for the box."],
+    "return": ["The mask does not fit. Can I send it back?", "It is unopened.", "I will print the label."],
+    "refund_status": ["I sent the pump back two weeks ago. Where is my refund?", "To the same card, yes.", "Thank you."],
+    "insurance_verification": ["I have a new insurance card, what do you need?", "Both sides are uploaded now.", "Thanks for checking."],
+    "prior_authorization": ["Did my insurance approve the machine yet?", "Do you need something from my doctor?", "OK."],
+    "billing_dispute": ["I got a bill but my plan said it is covered.", "The date on it is wrong too.", "Please call me when it is sorted."],
+    "appeal": ["They denied my claim. What can I do?", "I have the letter here.", "Please send the appeal."],
+    "clinical_triage": ["I feel short of breath with the new setting.", "It started yesterday evening.", "I will wait for the call."],
+    "complaint": ["Nobody called me back last week.", "I want this written down.", "Thank you for taking it seriously."],
+}
+AGENT = [
+    "Hello {name}, thank you for writing. I have your record open and I am checking this now.",
+    "I see what happened. The next step is with us; you will hear from me by tomorrow, 5 pm.",
+    "That is done. Is there anything else I can do for you today?",
+]
+AGENT_ES = [
+    "Hola {name}, gracias por escribir. Estoy revisando su expediente.",
+    "Ya veo qué pasó. El próximo paso es nuestro; le escribo mañana antes de las 5 pm.",
+    "Listo. ¿Puedo ayudarle con algo más?",
+]
+NOTES = [
+    "Called the carrier, parcel confirmed at the depot.",
+    "Customer prefers calls after 4 pm.",
+    "Checked the payer's portal, nothing new since Monday.",
+    "Sent the request for the signed order again.",
+]
+CANNED = [
+    ("greeting", "en", "Greeting", "Hello {patient_first_name}, thank you for contacting {supplier}. How can I help you today?"),
+    ("greeting", "es", "Saludo", "Hola {patient_first_name}, gracias por comunicarse con {supplier}. ¿En qué puedo ayudarle?"),
+    ("order-on-its-way", "en", "Order on its way", "Hello {patient_first_name}, order {order_number} shipped on {shipped_on}. You can follow it here: {tracking_link}. It should arrive {delivery_window}."),
+    ("order-on-its-way", "es", "Pedido en camino", "Hola {patient_first_name}, el pedido {order_number} salió el {shipped_on}. Puede seguirlo aquí: {tracking_link}. Debe llegar {delivery_window}."),
+    ("need-card", "en", "Insurance card needed", "Hello {patient_first_name}, please upload both sides of your insurance card under Documents. We check it within {write: how long it takes}."),
+    ("need-card", "es", "Falta tarjeta de seguro", "Hola {patient_first_name}, por favor suba los dos lados de su tarjeta de seguro en Documentos. La revisamos en {write: cuánto tarda}."),
+    ("closing", "en", "Closing", "Thank you, {patient_first_name}. The next step is: {write: next step and when}. Have a good day."),
+    ("closing", "es", "Cierre", "Gracias, {patient_first_name}. El próximo paso es: {write: próximo paso y cuándo}. Que tenga un buen día."),
+]

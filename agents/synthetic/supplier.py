@@ -1,0 +1,189 @@
+"""Puts the synthetic supplier together, table by table, and tells what is in it."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing import get_context
+from random import Random
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, connections, transaction
+
+from agents.synthetic import catalogue, people, phrases
+from agents.synthetic.conversations import Cast, Desk, Share
+from agents.synthetic.loading import copy_models, give_keys, reserve, reserve_numbers
+from agents.synthetic.orders import OrderBook
+from agents.synthetic.rhythm import Rhythm
+from agents.synthetic.staff import accounts, create_staff
+from billing.models import Payer
+from cases.numbers import SEQUENCE
+from cases.models import CannedReply, Case, Message, Reason, Team
+from config.security import audit
+from portal.access import System
+from portal.numbers import ACCOUNTS
+from portal.models import Order, Patient, Practitioner, Product, User
+
+ACTOR = System("seed")
+PATIENTS_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much to load, and from which seed."""
+
+    seed: str
+    patients: int
+    cases: int
+    messages: int
+    weeks: int
+    processes: int
+
+
+Say = Callable[[str], None]
+
+
+def load(size: Size, now: datetime, say: Say) -> None:
+    """Load the supplier into an empty database."""
+    rng = Random(size.seed)  # noqa: S311
+    with audit.acting(actor=ACTOR, purpose="seed", reason="synthetic supplier"):
+        with transaction.atomic():
+            _catalogue(rng)
+            create_staff(size.seed)
+        say("Catalogue and staff are in.")
+        _patients(rng, size, now, say)
+        _cases(size, now, say)
+        audit.event("import", what="synthetic supplier", outcome="ok")
+    _analyze()
+
+
+def _catalogue(rng: Random) -> None:
+    Product.objects.bulk_create(catalogue.products())
+    Practitioner.objects.bulk_create(people.practitioners(rng))
+    Payer.objects.bulk_create(people.payers())
+    teams = {code: Team.objects.create(code=code, name=name) for code, name in phrases.TEAMS}
+    for code, family, label, customer, spanish, priority, team in phrases.REASONS:
+        Reason.objects.create(
+            code=code,
+            family=family,
+            label=label,
+            customer_label=customer,
+            customer_label_es=spanish,
+            priority=priority,
+            team=teams[team],
+        )
+    for shortcut, language, title, body in phrases.CANNED:
+        CannedReply.objects.create(shortcut=shortcut, language=language, title=title, body=body)
+
+
+def _patients(rng: Random, size: Size, now: datetime, say: Say) -> None:
+    rhythm = Rhythm(rng, now, size.weeks, settings.SUPPLIER_TIME_ZONE)
+    book = OrderBook(rng, list(Product.objects.all()), list(Practitioner.objects.all()), now)
+    payers = list(Payer.objects.all())
+    for start in range(0, size.patients, PATIENTS_AT_ONCE):
+        end = min(start + PATIENTS_AT_ONCE, size.patients)
+        numbers = reserve_numbers(ACCOUNTS, end - start)
+        owners = [people.patient(rng, number, now.date()) for number in numbers]
+        covers = [cover for owner in owners for cover in people.coverages(rng, owner, payers, now.date())]
+        consents = [consent for owner in owners for consent in people.consents(rng, owner)]
+        for owner in owners:
+            _order_history(rng, rhythm, book, owner)
+        with transaction.atomic():
+            for rows in [owners, covers, consents]:
+                _write(rows)
+            for rows in book.take():
+                _write(rows)
+        say(f"{end:,} of {size.patients:,} patients with their orders and devices are in.")
+
+
+def _order_history(rng: Random, rhythm: Rhythm, book: OrderBook, owner: Patient) -> None:
+    line = book.line_for(owner)
+    moments = sorted(rhythm.moment() for _ in range(rng.choice([1, 1, 2, 2, 3])))
+    for count, moment in enumerate(moments):
+        book.add(owner, line, moment, first=count == 0)
+
+
+def _write(rows: list[Any]) -> None:
+    give_keys(rows)
+    copy_models(rows)
+
+
+def _cases(size: Size, now: datetime, say: Say) -> None:
+    cast = _cast()
+    shares = _shares(size)
+    written = 0
+    connections.close_all()
+    with ProcessPoolExecutor(size.processes, mp_context=get_context("spawn"), initializer=_start_process) as pool:
+        for count in pool.map(_write_share, [(size, cast, share, now) for share in shares]):
+            written += count
+            say(f"{written:,} of {size.cases:,} cases with their conversations are in.")
+
+
+def _start_process() -> None:
+    import django
+
+    django.setup()
+
+
+def _write_share(work: tuple[Size, Cast, Share, datetime]) -> int:
+    size, cast, share, now = work
+    Desk(size.seed, cast, share, now, size.weeks, settings.SUPPLIER_TIME_ZONE).write(lambda count: None)
+    return share.count
+
+
+def _shares(size: Size) -> list[Share]:
+    """The cases in shares, each with keys of its own. The same whatever the number of processes."""
+    each = max(1, round(size.messages / size.cases)) if size.cases else 1
+    step = max(500, min(20_000, size.cases // 8 or 1))
+    starts = range(0, size.cases, step)
+    plain = [Share(start, min(step, size.cases - start), 0, 0, 0, each) for start in starts]
+    totals = [sum(share.messages_of(number) for number in range(share.first, share.first + share.count)) for share in plain]
+    numbers = reserve_numbers(SEQUENCE, size.cases)
+    cases, messages = reserve(Case, size.cases), reserve(Message, sum(totals))
+    shares, message = [], messages.start
+    for share, total in zip(plain, totals, strict=True):
+        shares.append(Share(share.first, share.count, numbers.start + share.first, cases.start + share.first, message, each))
+        message += total
+    return shares
+
+
+def _cast() -> Cast:
+    lines = dict(Order.objects.values_list("patient_id", "product_line"))
+    orders: dict[int, list[tuple[int, str]]] = {}
+    for pk, patient, number in Order.objects.values_list("pk", "patient_id", "number"):
+        orders.setdefault(patient, []).append((pk, number))
+    owners = Patient.objects.only("pk", "first_name", "last_name", "language").order_by("pk")
+    patients = [(row.pk, row.first_name, row.name, row.language, lines.get(row.pk, "")) for row in owners]
+    staff = User.objects.filter(role_grants__role="agent").order_by("pk")
+    reasons = {row.code: (row.pk, row.team_id or 0, row.priority) for row in Reason.objects.all()}
+    return Cast(patients, orders, [(row.pk, row.display_name) for row in staff], reasons)
+
+
+def _analyze() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def summary(seed: str) -> dict[str, Any]:
+    """Users by role with their passwords and TOTP secrets, and ids of sample objects."""
+    return {"seed": seed, "users": accounts(seed), "samples": _samples()}
+
+
+def _samples() -> dict[str, Any]:
+    patient = Patient.objects.filter(user__isnull=False).order_by("pk").first()
+    order = Order.objects.filter(patient=patient).order_by("pk").first()
+    case = Case.objects.filter(patient=patient).order_by("pk").first()
+    return {
+        "patient": str(patient.ref) if patient else None,
+        "account_number": patient.account_number if patient else None,
+        "order": str(order.ref) if order else None,
+        "order_number": order.number if order else None,
+        "case": str(case.ref) if case else None,
+        "case_number": case.number if case else None,
+    }
+
+
+def as_json(seed: str) -> str:
+    return json.dumps(summary(seed), indent=2)

@@ -1,0 +1,190 @@
+"""FHIR R4 records in: bundles and single resources become patients, coverage, devices and draft orders.
+
+Everything is read first, then taken in kind by kind, so that a reference may point anywhere in what was
+given. Handlers stand in one registry which apps to the right add to. The same resource imported again
+changes its row. What can't be used is told, a line each, by type and id and never by content.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.db import models, transaction
+from pydantic import ValidationError
+
+from config.security import audit, crypto
+from portal.access import require
+from portal.models import Patient, SourceRecord
+
+Resource = dict[str, Any]
+ORDER = ["Organization", "Practitioner", "Patient", "Coverage", "Condition", "Device", "DeviceRequest", "DocumentReference"]
+
+
+class NotUsable(Exception):
+    """A resource, or a part of one, that has no place here. The text says why, without its content."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A resource with the file it stood in and the address the bundle gave it."""
+
+    path: str
+    resource: Resource
+    full_url: str = ""
+
+    @property
+    def kind(self) -> str:
+        return str(self.resource.get("resourceType", "?"))
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.resource.get('id', '')}"
+
+
+@dataclass
+class Report:
+    """What an import did: rows added and changed by kind, and a line for each thing it could not use."""
+
+    added: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+
+    def refuse(self, read: Read, why: str) -> None:
+        self.lines.append(f"{read.path}: {read.key}: {why}")
+
+    def count(self, kind: str, added: bool) -> None:
+        table = self.added if added else self.changed
+        table[kind] = table.get(kind, 0) + 1
+
+
+Handler = Callable[["Import", Read], None]
+HANDLERS: dict[str, Handler] = {}
+
+
+def handles(kind: str) -> Callable[[Handler], Handler]:
+    """Register the function that takes resources of ``kind`` in."""
+
+    def register(handler: Handler) -> Handler:
+        HANDLERS[kind] = handler
+        return handler
+
+    return register
+
+
+class Import:
+    """One run: the resources by address, and the rows they became."""
+
+    def __init__(self, actor: Any, system: str) -> None:
+        self.actor, self.system, self.report = actor, system, Report()
+        self.by_address: dict[str, Read] = {}
+
+    def run(self, paths: Iterable[Path]) -> Report:
+        reads = [read for path in paths for read in self._read(path)]
+        for read in reads:
+            self.by_address[read.key] = read
+            if read.full_url:
+                self.by_address[read.full_url] = read
+        for read in sorted(reads, key=lambda read: _rank(read.kind)):
+            self._take(read)
+        return self.report
+
+    def row_of(self, reference: Resource | None, model: type[models.Model]) -> Any:
+        """The row that a reference leads to, or None where it was not imported."""
+        address = (reference or {}).get("reference", "")
+        read = self.by_address.get(address)
+        key = read.key if read else address
+        source = self._source(key)
+        return model._default_manager.filter(pk=source.object_pk).first() if source else None
+
+    def patient_of(self, reference: Resource | None) -> Patient:
+        patient = self.row_of(reference, Patient)
+        if patient is None:
+            raise NotUsable("its patient was not imported")
+        return patient  # type: ignore[no-any-return]
+
+    def existing(self, read: Read) -> Any:
+        """The row this resource became before, or None."""
+        source = self._source(read.key)
+        if source is None:
+            return None
+        return apps.get_model(source.object_label)._default_manager.filter(pk=source.object_pk).first()
+
+    def keep(self, read: Read, row: models.Model, patient: Patient | None = None) -> None:
+        """Save the row and remember what it came from."""
+        added = row.pk is None
+        row.save()
+        SourceRecord.objects.update_or_create(
+            system=self.system,
+            kind=read.kind,
+            key_digest=self._digest(read.key),
+            defaults={"object_label": row._meta.label_lower, "object_pk": row.pk, "patient": patient},
+        )
+        self.report.count(row._meta.verbose_name_raw, added)
+
+    def _read(self, path: Path) -> Iterator[Read]:
+        try:
+            content = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            self.report.lines.append(f"{path.name}: can't be read as JSON ({type(error).__name__})")
+            return
+        if not isinstance(content, dict) or "resourceType" not in content:
+            self.report.lines.append(f"{path.name}: is not a FHIR resource")
+        elif content["resourceType"] == "Bundle":
+            for entry in content.get("entry", []):
+                yield Read(path.name, entry.get("resource", {}), entry.get("fullUrl", ""))
+        else:
+            yield Read(path.name, content)
+
+    def _take(self, read: Read) -> None:
+        handler = HANDLERS.get(read.kind)
+        if handler is None:
+            self.report.refuse(read, "this kind of resource is not used")
+            return
+        try:
+            validate(read.resource)
+            with transaction.atomic():
+                handler(self, read)
+        except NotUsable as error:
+            self.report.refuse(read, str(error))
+
+    def _source(self, key: str) -> SourceRecord | None:
+        kind = key.split("/")[0]
+        return SourceRecord.objects.filter(system=self.system, kind=kind, key_digest=self._digest(key)).first()
+
+    def _digest(self, key: str) -> str:
+        return crypto.digest("index", f"fhir:{self.system}:{key}".encode())
+
+
+def import_records(actor: Any, *, paths: Iterable[Path], system: str = "fhir") -> Report:
+    """Import FHIR R4 files (folders are walked for ``*.json``) and report what became of them."""
+    require(actor, "patients.import")
+    run = Import(actor, system)
+    with audit.acting(actor=actor, purpose="import"):
+        report = run.run(_files(paths))
+        audit.event("import", what="fhir", outcome="ok")
+    return report
+
+
+def validate(resource: Resource) -> None:
+    """Hold a resource against the R4B models. NotUsable names the element at fault, not its value."""
+    from fhir.resources.R4B import get_fhir_model_class
+
+    try:
+        get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors()]
+        raise NotUsable(f"is not valid R4 ({'; '.join(faults[:3])})") from None
+    except LookupError:
+        raise NotUsable("is not a kind of R4 resource") from None
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        yield from sorted(path.rglob("*.json")) if path.is_dir() else [path]
+
+
+def _rank(kind: str) -> int:
+    return ORDER.index(kind) if kind in ORDER else len(ORDER)

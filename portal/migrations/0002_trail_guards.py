@@ -1,0 +1,66 @@
+"""The access trail is only added to, and every new entry waits in the queue for its seal.
+
+The guard refuses UPDATE, DELETE and TRUNCATE to everybody but the tables' owner in a session that says
+``SET dme.trail_guard = 'lifted'``. The application's role has no right to them in the first place.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import migrations
+
+from config import env
+
+GUARDED = ("portal_accessentry", "portal_trailseal")
+
+FUNCTIONS = """
+CREATE FUNCTION trail_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_setting('dme.trail_guard', true) = 'lifted'
+     AND pg_has_role(session_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION 'The access trail is only added to: % on % is refused.', TG_OP, TG_TABLE_NAME
+    USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+CREATE FUNCTION trail_queue() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+  INSERT INTO portal_trailqueue (entry_id) SELECT id FROM added;
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER trail_queue AFTER INSERT ON portal_accessentry
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION trail_queue();
+"""
+GUARD = """
+CREATE TRIGGER trail_guard BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
+  FOR EACH STATEMENT EXECUTE FUNCTION trail_guard();
+"""
+DROP = """
+DROP TRIGGER trail_queue ON portal_accessentry;
+DROP TRIGGER trail_guard ON portal_accessentry;
+DROP TRIGGER trail_guard ON portal_trailseal;
+DROP FUNCTION trail_guard();
+DROP FUNCTION trail_queue();
+"""
+REVOKE = "REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER ON {table} FROM {role}"
+
+
+def revoke(apps: Any, schema_editor: Any) -> None:
+    """Take the rights to change the trail from the application's role, where it is not the owner's."""
+    quote = schema_editor.connection.ops.quote_name
+    role, owner = (env.database(url)["USER"] for url in (settings.DATABASE_URL, settings.DATABASE_OWNER_URL))
+    if role and role != owner:
+        for table in GUARDED:
+            schema_editor.execute(REVOKE.format(table=table, role=quote(role)))
+
+
+class Migration(migrations.Migration):
+    dependencies = [("portal", "0001_initial")]
+
+    operations = [
+        migrations.RunSQL(FUNCTIONS + "".join(GUARD.format(table=table) for table in GUARDED), DROP),
+        migrations.RunPython(revoke, migrations.RunPython.noop),
+    ]
