@@ -233,6 +233,18 @@ CARRIER_URLS = {
     carrier: env.text(f"CARRIER_{carrier.upper()}_URL", "" if PRODUCTION else f"{SANDBOX_URL}/carriers/{carrier}")
     for carrier in ("ups", "fedex", "usps")
 }
+# Where customers follow a parcel; ``{number}`` is its tracking number.
+CARRIER_TRACKING_URLS = {
+    carrier: env.text(
+        f"CARRIER_{carrier.upper()}_TRACKING_URL",
+        address if PRODUCTION else f"{SANDBOX_URL}/carriers/{carrier}/track/{{number}}",
+    )
+    for carrier, address in {
+        "ups": "https://www.ups.com/track?tracknum={number}",
+        "fedex": "https://www.fedex.com/fedextrack/?trknbr={number}",
+        "usps": "https://tools.usps.com/go/TrackConfirmAction?tLabels={number}",
+    }.items()
+}
 
 # --- watching --------------------------------------------------------------------------------------
 METRICS_TOKEN = env.secret("METRICS_TOKEN", "" if PRODUCTION else "demo-metrics-token")

@@ -27,6 +27,8 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.test import TransactionTestCase  # noqa: E402
 
+from tests.people import patient, patient_client, staff_client  # noqa: E402, F401 - fixtures for all
+
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
