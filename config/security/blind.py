@@ -14,7 +14,6 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import phonenumbers
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.core import checks
@@ -29,42 +28,19 @@ PURPOSE = "index"
 TOKEN_BYTES = 9  # 72 bits: 12 characters, and no two words of a supplier's texts will meet
 LONGEST_PREFIX = 12
 WORD = re.compile(r"[^\W_]+")
+APOSTROPHE = re.compile(r"['’ʼ]")
 
 Normalise = Callable[[str], str]
 
 
-def email(value: str) -> str:
-    return value.strip().casefold()
-
-
-def phone(value: str) -> str:
-    """E.164, read as a number of the United States where it has no country; "" if it is no number."""
-    try:
-        return phonenumbers.format_number(
-            phonenumbers.parse(value, "US"), phonenumbers.PhoneNumberFormat.E164
-        )
-    except phonenumbers.NumberParseException:
-        return ""
-
-
-def member_id(value: str) -> str:
-    """Letters and digits alone, in capitals: cards print dashes and spaces, callers leave them out."""
-    return re.sub(r"[^0-9A-Z]", "", value.upper())
-
-
-def name(value: str) -> str:
-    """Without accents and case, one space between words."""
-    return " ".join(words(value))
-
-
-def plain(value: str) -> str:
+def stripped(value: str) -> str:
     return value.strip()
 
 
 def words(value: str) -> list[str]:
-    """The words of a text, without accents and case."""
+    """The words of a text, without accents, apostrophes and case."""
     bare = "".join(c for c in unicodedata.normalize("NFKD", value) if not unicodedata.combining(c))
-    return WORD.findall(bare.casefold())
+    return WORD.findall(APOSTROPHE.sub("", bare).casefold())
 
 
 def prefixes(value: str) -> list[str]:
@@ -76,13 +52,6 @@ def _ends(word: str) -> Iterable[int]:
     return {*range(min(2, len(word)), min(len(word), LONGEST_PREFIX) + 1), len(word)}
 
 
-NORMALISERS: dict[str, Normalise] = {
-    "email": email,
-    "phone": phone,
-    "member_id": member_id,
-    "name": name,
-    "plain": plain,
-}
 KINDS: dict[str, Callable[[str], list[str]]] = {"words": words, "prefixes": prefixes}
 
 
@@ -90,6 +59,7 @@ class Derived:
     """A column filled from other attributes of its row whenever the row is saved."""
 
     sources: tuple[str, ...]
+    follows: tuple[str, ...]
     place: str
 
     def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:
@@ -100,7 +70,7 @@ class Derived:
 
     def _refuse_stale(self, update_fields: frozenset[str] | None, **_: Any) -> None:
         if update_fields is not None and stale(self, update_fields):
-            raise FieldError(f"{self} follows {', '.join(self.sources)}: name it in update_fields too.")
+            raise FieldError(f"{self} follows {', '.join(self.follows)}: name it in update_fields too.")
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         value = self.derived([getattr(model_instance, source) for source in self.sources])
@@ -123,7 +93,7 @@ class Derived:
 def stale(field: Derived, written: Iterable[str]) -> bool:
     """Would writing these fields leave the derived one behind?"""
     names = set(written)
-    return bool(names.intersection(field.sources)) and field.name not in names  # type: ignore[attr-defined]
+    return bool(names.intersection(field.follows)) and field.name not in names  # type: ignore[attr-defined]
 
 
 class IndexedQuerySet(models.QuerySet[Any]):
@@ -154,33 +124,33 @@ def derived_values(model: type[models.Model], written: dict[str, Any]) -> dict[s
             continue
         sources = [written.get(source, FieldError) for source in field.sources]
         if any(source is FieldError or hasattr(source, "resolve_expression") for source in sources):
-            raise FieldError(f"{field} follows {', '.join(field.sources)}: save the rows one by one.")
+            raise FieldError(f"{field} follows {', '.join(field.follows)}: save the rows one by one.")
         values[field.name] = field.derived(sources)  # type: ignore[attr-defined]
     return values
 
 
 class BlindIndexField(Derived, models.CharField):
-    """``BlindIndexField(source="email", normalise="email")``: the digest of another attribute of the row.
+    """``BlindIndexField(source="email", normalise=normal.email)``: digest of another attribute of the row.
 
-    ``normalise`` is a name in NORMALISERS or a module-level function of text. Empty values have no digest.
+    ``normalise`` is a function of text (``config.security.normal``); what it makes empty has no digest. Where
+    the source is a property, ``follows`` names the fields it is made of.
     """
 
-    def __init__(self, source: str = "", normalise: str | Normalise = "plain", **kwargs: Any) -> None:
+    def __init__(
+        self, source: str = "", normalise: Normalise = stripped, follows: Sequence[str] = (), **kwargs: Any
+    ) -> None:
         self.source, self.normalise = source, normalise
-        self.sources = (source,)
+        self.sources, self.follows = (source,), tuple(follows) or (source,)
         kwargs = {"max_length": 64, "null": True, "editable": False, "db_index": True} | kwargs
         super().__init__(**kwargs)
 
     def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
-        return name, path, args, kwargs | {"source": self.source, "normalise": self.normalise}
-
-    def normal(self, value: Any) -> str:
-        normalise = NORMALISERS[self.normalise] if isinstance(self.normalise, str) else self.normalise
-        return normalise(str(value))
+        own = {"source": self.source, "normalise": self.normalise, "follows": self.follows}
+        return name, path, args, kwargs | own
 
     def _message(self, value: Any) -> bytes | None:
-        normal = "" if value is None else self.normal(value)
+        normal = "" if value is None else self.normalise(str(value))
         return f"{self.place}|{normal}".encode() if normal else None
 
     def derived(self, values: Sequence[Any]) -> str | None:
@@ -222,6 +192,7 @@ class SearchTokensField(Derived, ArrayField):
 
     def __init__(self, sources: Sequence[str] = (), kind: str = "words", **kwargs: Any) -> None:
         self.sources, self.kind = tuple(sources), kind
+        self.follows = self.sources
         kwargs = {"null": True, "editable": False} | kwargs | {"base_field": models.CharField(max_length=20)}
         super().__init__(**kwargs)
 
