@@ -1,7 +1,9 @@
 from cases.models.cases import CannedReply, Case, CaseEvent, Reason, Team
 from cases.models.conversations import Conversation, Inbound, Message, MessageAttachment, ReadMark
+from cases.models.drafts import CustomerDraft
 
 __all__ = [
+    "CustomerDraft",
     "CannedReply",
     "Case",
     "CaseEvent",

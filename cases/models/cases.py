@@ -1,7 +1,9 @@
 """Cases: what somebody wants of us, who has it in hand and what became of it."""
 
 import uuid
+
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -117,6 +119,7 @@ class Case(models.Model):
             models.Index(fields=["-last_contact_at", "-id"], condition=Q(unread__gt=0) & ~Q(state="closed"), name="unread_cases"),
             models.Index(fields=["-closed_at", "-id"], condition=Q(state="closed"), name="closed_cases"),
             models.Index(fields=["patient", "-last_contact_at"], name="cases_of_patient"),
+            GinIndex(fields=["subject_tokens"], name="cases_by_subject"),
         ]
 
     def __str__(self) -> str:

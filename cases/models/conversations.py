@@ -2,14 +2,24 @@
 
 import uuid
 
+from typing import Any
+
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cases.models.cases import CHANNELS, LANGUAGES, Case
-from config.security.fields import EncryptedCharField, EncryptedJSONField, EncryptedTextField, SearchTokensField
+from config.security.audit import AuditedQuerySet
+from config.security.fields import (
+    EncryptedCharField,
+    EncryptedJSONField,
+    EncryptedTextField,
+    SearchTokensField,
+)
+from portal import access
 from portal.models import Document, Patient
 from portal.models.orders import OfPatientQuerySet
 
@@ -17,6 +27,13 @@ from portal.models.orders import OfPatientQuerySet
 class ConversationQuerySet(OfPatientQuerySet):
     permission = "cases.view"
     caregiver_scope = "everything"
+
+    def visible_to(self, user: Any) -> "ConversationQuerySet":
+        """A customer also sees what they began themselves, whoever it turned out to be about."""
+        theirs = super().visible_to(user)
+        if getattr(user, "realm", None) == access.PATIENT_REALM and access.allowed(user, "portal.use"):
+            return self.filter(Q(pk__in=theirs.values("pk")) | Q(customer=user))
+        return theirs
 
 
 class Conversation(models.Model):
@@ -54,6 +71,8 @@ class Conversation(models.Model):
     last_message_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True, help_text=_("Put away by the customer."))
+    identity_level = models.PositiveSmallIntegerField(default=0, help_text=_("0 nobody known, 1 identified, 2 verified."))
+    identity_tries = models.PositiveSmallIntegerField(default=0)
 
     objects = ConversationQuerySet.as_manager()
 
@@ -67,6 +86,14 @@ class Conversation(models.Model):
 
     def __str__(self) -> str:
         return f"conversation {self.pk}"
+
+
+class MessageQuerySet(AuditedQuerySet):
+    def visible_to(self, user: Any) -> "MessageQuerySet":
+        """Messages of the conversations ``user`` may see; notes and whispers for staff alone."""
+        theirs = self.filter(conversation__in=Conversation.objects.visible_to(user))
+        inside = isinstance(user, access.System) or getattr(user, "realm", None) == access.STAFF_REALM
+        return theirs if inside else theirs.filter(seq__isnull=False)
 
 
 class Message(models.Model):
@@ -103,7 +130,10 @@ class Message(models.Model):
     extra = EncryptedJSONField(null=True, blank=True, help_text=_("Choices and form offered with the message."))
     sent_at = models.DateTimeField(default=timezone.now)
 
+    objects = MessageQuerySet.as_manager()
+
     class Meta:
+        indexes = [GinIndex(fields=["body_tokens"], name="messages_by_word")]
         constraints = [
             models.UniqueConstraint(fields=["conversation", "seq"], name="one_message_per_seq"),
             models.UniqueConstraint(fields=["conversation", "staff_seq"], condition=Q(staff_seq__isnull=False), name="one_message_per_staff_seq"),

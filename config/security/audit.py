@@ -330,6 +330,38 @@ def _log_bulk(kind: str, model: type[models.Model], rows: list[tuple[Any, Any]],
         )
 
 
+def created(model: type[models.Model], rows: Iterable[tuple[Any, int | None, Context]]) -> None:
+    """Entries for rows that a statement of the caller's own inserted: key, patient, and who answers for it."""
+    entry, what, kind = auditlog.get_logentry_model(), model._meta.label_lower, content_type(model)
+    entry.objects.bulk_create(
+        entry(
+            kind="create",
+            action=CREATE,
+            what=what,
+            content_type=kind,
+            object_pk=str(key),
+            object_id=key,
+            subjects=[] if subject is None else [subject],
+            **_columns(who),
+        )
+        for key, subject, who in rows
+    )
+
+
+def _columns(who: Context) -> dict[str, Any]:
+    """A context as columns of an entry; typed reasons are kept elsewhere."""
+    return {
+        "actor_id": who.actor_id,
+        "actor_name": who.actor_name,
+        "realm": who.realm,
+        "session": who.session_id,
+        "remote_addr": who.remote_addr,
+        "cid": who.request_id,
+        "purpose": who.purpose,
+        "on_behalf_of": who.on_behalf_of,
+    }
+
+
 trail = Trail()
 
 
