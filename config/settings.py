@@ -40,6 +40,8 @@ DATABASES = {
     "default": env.database(DATABASE_OWNER_URL if AS_OWNER else DATABASE_URL),
     "owner": env.database(DATABASE_OWNER_URL, "DATABASE_OWNER_URL"),
 }
+# What has no address of its own, and is embedded: nothing, in production.
+EMBEDDED = [name for name in ("DATABASE_URL", "REDIS_URL") if not env.secret(name)]
 # Migrations take rights on the trails away from this role.
 APP_ROLE = str(env.database(DATABASE_URL)["USER"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -181,6 +183,8 @@ MASTER_KEYS = env.secret("MASTER_KEYS", "" if PRODUCTION else "demo1:ZGVtby1vbmx
 # Fernet keys of values that were written before AES-256-GCM: read, never written.
 FIELD_ENCRYPTION_KEY = env.items("LEGACY_FERNET_KEYS") or ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]
 AUDITLOG_LOGENTRY_MODEL = "portal.AccessEntry"
+# Where each seal of the trail is noted outside the database: a write-once place in production.
+TRAIL_ANCHOR = env.text("TRAIL_ANCHOR", str(VAR_DIR / "trail-anchor.log"))
 
 # --- files -----------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
