@@ -131,9 +131,9 @@ def _replacing(path: Path) -> Iterator[int]:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-            os.replace(part, path)
+            Path(part).replace(path)
         except BaseException:
-            os.unlink(part)
+            Path(part).unlink()
             raise
         _sync_folder(path.parent)
     except OSError as error:

@@ -61,7 +61,7 @@ def unpack_header(name: str, header: bytes) -> tuple[bytes, bytes]:
 
 def rewrap_header(name: str, header: bytes) -> bytes | None:
     """The header with its key under the newest master key, or None where it is so already."""
-    prefix, wrapped = _fields(header)
+    _, wrapped = _fields(header)
     if crypto.key_of(wrapped.decode("ascii", "replace")) == crypto.ring().newest:
         return None
     return pack_header(name, *unpack_header(name, header))
@@ -146,7 +146,9 @@ class SealedStream(io.RawIOBase):
 class Reader(io.RawIOBase):
     """A stored file, opened: seekable, and no byte of it is handed out that was not proved first."""
 
-    def __init__(self, name: str, stored: int, fetch: Fetch, close: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, name: str, stored: int, fetch: Fetch, close: Callable[[], None] = lambda: None
+    ) -> None:
         """``fetch(offset, length)`` gives stored bytes; ``stored`` is how many there are in all."""
         self.name, self.fetch, self._close = name, fetch, close
         self.size = plain_size(stored)

@@ -64,13 +64,16 @@ class Refusal(models.TextChoices):
     TRUNCATED = "truncated", _("This file is damaged or incomplete. Please make a new copy and send that.")
     TYPE = "type", _("We can't take this type of file. Please send a JPEG, PNG, HEIC, TIFF, PDF, MP4 or MOV.")
     KIND = "kind", _("This type of file does not fit here. Please choose another file or another kind.")
-    POLYGLOT = "polyglot", _("This file hides something else inside it. Please send a new photo or scan instead.")
-    TOO_LARGE = "too_large", _("This file is too large. Please send a smaller photo, a shorter video or fewer pages.")
+    POLYGLOT = (
+        "polyglot",
+        _("This file hides another one inside it. Please send a new photo or scan instead."),
+    )
+    TOO_LARGE = "too_large", _("This file is too large. Please send a smaller photo or a shorter video.")
     PIXELS = "pixels", _("This picture has too many pixels. Please send it in a smaller size.")
     PAGES = "pages", _("This document has too many pages. Please send it in parts.")
-    ENCRYPTED = "encrypted", _("This PDF is locked with a password. Please save it without one and send it again.")
-    ACTIVE = "active", _("This PDF contains scripts or attachments. Please print it to a new PDF, or send photos.")
-    INFECTED = "infected", _("The virus check found something harmful in this file. Please don't send it again.")
+    ENCRYPTED = "encrypted", _("This PDF is locked. Please save it without a password and send it again.")
+    ACTIVE = "active", _("This PDF has scripts or attachments in it. Please send it as photos instead.")
+    INFECTED = "infected", _("The virus check found something harmful in this file, so we removed it.")
     CHANGED = "changed", _("This file did not arrive as it was sent. Please send it again.")
     SLOW = "slow", _("This file could not be read in time. Please send a simpler copy or a photo.")
 
@@ -129,7 +132,8 @@ class DocumentQuerySet(AuditedQuerySet):
     def _cared_for(self, user: Any) -> Q:
         """Files of the patients ``user`` cares for, as far as each one's scopes reach."""
         reach = Q(pk__in=[])
-        for patient_id, scopes in Caregiver.objects.in_force().filter(user=user).values_list("patient", "scopes"):
+        caring = Caregiver.objects.in_force().filter(user=user)
+        for patient_id, scopes in caring.values_list("patient", "scopes"):
             kinds = {kind for scope in scopes for kind in CAREGIVER_KINDS[scope]}
             reach |= Q(patient=patient_id) & (Q(kind__in=kinds) | Q(uploaded_by=user))
         return reach
@@ -142,7 +146,9 @@ class DocumentQuerySet(AuditedQuerySet):
 class Document(Owned):
     """A file at rest in the vault. ``state`` tells whether anybody may read it yet."""
 
-    patient = models.ForeignKey("portal.Patient", models.PROTECT, null=True, blank=True, related_name="documents")
+    patient = models.ForeignKey(
+        "portal.Patient", models.PROTECT, null=True, blank=True, related_name="documents"
+    )
     order = models.ForeignKey("portal.Order", models.PROTECT, null=True, blank=True, related_name="documents")
     title = EncryptedCharField(max_length=255, blank=True, default="")
     content_type = models.CharField(max_length=60, blank=True, default="")
@@ -196,9 +202,7 @@ class Upload(Owned):
     part_folder = models.CharField(max_length=100)
     state = models.CharField(max_length=10, choices=UploadState, default=UploadState.OPEN)
     expires_at = models.DateTimeField(db_index=True)
-    document = models.OneToOneField(
-        Document, models.PROTECT, null=True, blank=True, related_name="upload"
-    )
+    document = models.OneToOneField(Document, models.PROTECT, null=True, blank=True, related_name="upload")
 
     class Meta:
         constraints = [

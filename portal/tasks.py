@@ -1,0 +1,33 @@
+"""The portal's background work. Tasks carry ids alone, and each can run twice without harm."""
+
+from celery import shared_task
+
+from portal import inspection, my_data
+
+SCHEDULE = {"portal.tasks.sweep_uploads": 30, "portal.tasks.tend_my_data": 60}
+
+
+@shared_task(name="portal.tasks.process_upload")
+def process_upload(document_id: int) -> str:
+    """Take a file that arrived through its checks."""
+    return inspection.process(document_id)
+
+
+@shared_task(name="portal.tasks.sweep_uploads")
+def sweep_uploads() -> dict[str, int]:
+    """Pick up files that were left behind, and clear away uploads nobody finished."""
+    return inspection.sweep()
+
+
+@shared_task(name="portal.tasks.build_my_data")
+def build_my_data(export_id: int) -> bool:
+    """Make the copy of a patient's data that was asked for."""
+    return my_data.build(export_id)
+
+
+@shared_task(name="portal.tasks.tend_my_data")
+def tend_my_data() -> int:
+    """Remove copies whose days are over, and take up those whose task was lost. Gives how many were removed."""
+    for export_id in my_data.due():
+        build_my_data.delay(export_id)
+    return my_data.expire()
