@@ -8,7 +8,7 @@ import os
 from importlib import import_module
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import beat_init, celeryd_init, setup_logging
 from django.apps import apps
 from django.utils.module_loading import module_has_submodule
 
@@ -22,6 +22,14 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def keep_our_logs(**_: object) -> None:
     """Celery would set up logs of its own; the settings have done it already."""
+
+
+@celeryd_init.connect
+@beat_init.connect
+def only_when_fit(**_: object) -> None:
+    from config.checks import refuse_unfit
+
+    refuse_unfit()
 
 
 @app.on_after_finalize.connect

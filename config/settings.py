@@ -233,10 +233,6 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "" if PRODUCTION else "porta
 SMS_URL = env.text("SMS_URL", "" if PRODUCTION else f"{SANDBOX_URL}/sms")
 SMS_TOKEN = env.secret("SMS_TOKEN", "" if PRODUCTION else "demo-sms-token")
 SMS_FROM = env.text("SMS_FROM", SUPPLIER_PHONE)
-CARRIER_URLS = {
-    carrier: env.text(f"CARRIER_{carrier.upper()}_URL", "" if PRODUCTION else f"{SANDBOX_URL}/carriers/{carrier}")
-    for carrier in ("ups", "fedex", "usps")
-}
 # Where customers follow a parcel; ``{number}`` is its tracking number.
 CARRIER_TRACKING_URLS = {
     carrier: env.text(

@@ -39,7 +39,8 @@ class ChildGaveUp(RuntimeError):
 class Child:
     """One process: what runs, where its output goes, how it is asked to stop and in which round.
 
-    Rounds stop from the highest to the lowest, so that the engines (0) outlive all that use them.
+    `output` takes standard output apart from the log. Rounds stop from the highest to the lowest, so that
+    the engines (0) outlive all that use them.
     """
 
     name: str
@@ -50,18 +51,19 @@ class Child:
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
     round: int = 1
+    output: Path | None = None
     process: "subprocess.Popen[bytes] | None" = None
     starts: list[float] = field(default_factory=list)
 
     def start(self) -> None:
         parent, orphan_signal = os.getpid(), self.orphan_signal
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as output:
+        with self.log.open("ab") as log, (self.output or self.log).open("ab") as output:
             self.process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=log,
                 env={**os.environ, **self.environment},
                 user=self.uid,
                 start_new_session=True,

@@ -1,0 +1,55 @@
+"""What the outside world shows to a browser."""
+
+from collections.abc import Iterable
+from html import escape
+
+from config.sandbox.post import Mail, Text
+
+FRAME = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}}
+table{{border-collapse:collapse;width:100%}}td,th{{text-align:left;padding:.4rem;border-bottom:1px solid #ccc;
+vertical-align:top}}pre{{white-space:pre-wrap}}</style><h1>{title}</h1>{body}</html>"""
+
+
+def page(title: str, body: str) -> str:
+    return FRAME.format(title=escape(title), body=body)
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Cells are HTML already."""
+    head = "".join(f"<th scope=col>{escape(name)}</th>" for name in heads)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def index(mails: Iterable[Mail], texts: Iterable[Text], portal: str) -> str:
+    letters = [(escape(m.at), escape(m.to), f'<a href="/mail/{m.number}">{escape(m.subject)}</a>') for m in mails]
+    notes = [(escape(t.at), escape(t.to), escape(t.text)) for t in texts]
+    return page(
+        "The outside world",
+        f'<p>Nothing leaves this machine. <a href="{escape(portal)}/">The portal</a>, '
+        '<a href="/foreign-site">a web site with the chat on it</a>.</p>'
+        f"<h2>Mail</h2>{table(('When', 'To', 'Subject'), letters)}"
+        f"<h2>Texts</h2>{table(('When', 'To', 'Text'), notes)}",
+    )
+
+
+def mail(message: Mail) -> str:
+    heads = [("From", escape(message.sender)), ("To", escape(message.to)), ("When", escape(message.at))]
+    return page(message.subject, f"{table((), heads)}<pre>{escape(message.text)}</pre>")
+
+
+def tracking(carrier: str, number: str) -> str:
+    steps = [("Label made", "Austin, TX"), ("Picked up", "Austin, TX"), ("On its way", "San Antonio, TX")]
+    where = table(("Step", "Place"), [(escape(step), escape(place)) for step, place in steps])
+    return page(f"{carrier.upper()} tracking", f"<p>Number {escape(number)}</p>{where}")
+
+
+def foreign_site(portal: str) -> str:
+    """A page of another origin that holds the chat by one script tag."""
+    return page(
+        "Bayside Home Medical",
+        "<p>Wheelchairs, oxygen and sleep therapy, brought to your door. Questions? Use the chat below right.</p>"
+        f'<script src="{escape(portal)}/chat/widget.js" async></script>',
+    )
