@@ -70,6 +70,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "users.view": frozenset({"supervisor", "administrator", "auditor"}),
     "users.invite": frozenset({"supervisor", "administrator", "intake"}),
     "users.manage": frozenset({"administrator"}),
+    "users.end_sessions": frozenset({"supervisor", "administrator"}),
     "users.reset_factor": frozenset({"supervisor", "administrator"}),
     "trail.view": frozenset({"supervisor", "auditor", "administrator"}),
     "trail.export": frozenset({"auditor", "administrator"}),
@@ -77,6 +78,30 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "records.unmask": frozenset({"supervisor", "auditor"}),
     "system.manage": frozenset({"administrator"}),
 }
+
+
+# Whom one may make what: nobody gives a role that stands as high as their own, but an administrator.
+MAY_GRANT: dict[str, frozenset[str]] = {
+    "administrator": frozenset(STAFF_ROLES),
+    "supervisor": STAFF_ROLES - {"supervisor", "auditor", "administrator"},
+}
+
+# URL names that open to everybody. Each view is marked ``public`` as well; every other URL wants a door.
+PUBLIC = frozenset(
+    {
+        "portal:sign-in",
+        "portal:staff-sign-in",
+        "portal:passkey-begin",
+        "portal:passkey-complete",
+        "portal:forgot-password",
+        "portal:staff-forgot-password",
+        "portal:new-password",
+        "portal:confirm-email",
+        "portal:invitation",
+        "portal:register",
+        "portal:register-code",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -105,6 +130,13 @@ def allowed(actor: Any, permission: str, obj: Any = None) -> bool:
     return obj is None or _within_reach(actor, obj)
 
 
+def may_grant(actor: Any, role: str) -> bool:
+    """Whether ``actor`` may give or take ``role``."""
+    if isinstance(actor, System):
+        return True
+    return any(role in MAY_GRANT.get(held, ()) for held in actor.role_names())
+
+
 def require(actor: Any, permission: str, obj: Any = None) -> None:
     """Raise PermissionDenied unless ``allowed``."""
     if not allowed(actor, permission, obj):
@@ -127,6 +159,10 @@ class Door:
     step_up: bool = False
     factor: bool = True
     extends_session: bool = True
+
+
+# Django admin's views carry no doors of ours: its whole namespace stands behind this one.
+NAMESPACE_DOORS = {"admin": Door("admin.use", frozenset({STAFF_REALM}))}
 
 
 View = TypeVar("View", bound=Callable[..., Any])

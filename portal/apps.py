@@ -4,3 +4,12 @@ from django.apps import AppConfig
 class PortalConfig(AppConfig):
     name = "portal"
     verbose_name = "Patients and orders"
+
+    def ready(self) -> None:
+        from portal import (
+            fhir_records,  # noqa: F401 - registers its handlers
+            my_record,
+        )
+
+        my_record.fill()
+        from portal import watched  # noqa: F401 - puts writes on the access trail

@@ -15,12 +15,21 @@ from django.apps import apps
 from django.db import models, transaction
 from pydantic import ValidationError
 
-from config.security import audit, crypto
+from config.security import audit
 from portal.access import require
 from portal.models import Patient, SourceRecord
 
 Resource = dict[str, Any]
-ORDER = ["Organization", "Practitioner", "Patient", "Coverage", "Condition", "Device", "DeviceRequest", "DocumentReference"]
+ORDER = [
+    "Practitioner",
+    "Patient",
+    "Coverage",
+    "ExplanationOfBenefit",
+    "Condition",
+    "Device",
+    "DeviceRequest",
+    "DocumentReference",
+]
 
 
 class NotUsable(Exception):
@@ -116,35 +125,44 @@ class Import:
         """Save the row and remember what it came from."""
         added = row.pk is None
         row.save()
-        SourceRecord.objects.update_or_create(
-            system=self.system,
-            kind=read.kind,
-            key_digest=self._digest(read.key),
-            defaults={"object_label": row._meta.label_lower, "object_pk": row.pk, "patient": patient},
-        )
-        self.report.count(row._meta.verbose_name_raw, added)
+        self.remember(read, row, patient, added=added)
+
+    def remember(
+        self, read: Read, row: models.Model, patient: Patient | None = None, *, added: bool = True
+    ) -> None:
+        """Tie a saved row to the record it came from."""
+        source = self._source(read.key) or SourceRecord(system=self.system, kind=read.kind, key=read.key)
+        source.object_label, source.object_pk, source.patient = row._meta.label_lower, row.pk, patient
+        source.save()
+        self.report.count(str(row._meta.verbose_name_raw), added)
 
     def _read(self, path: Path) -> Iterator[Read]:
         try:
             content = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             self.report.lines.append(f"{path.name}: can't be read as JSON ({type(error).__name__})")
             return
-        if not isinstance(content, dict) or "resourceType" not in content:
+        if not _is_resource(content):
             self.report.lines.append(f"{path.name}: is not a FHIR resource")
         elif content["resourceType"] == "Bundle":
-            for entry in content.get("entry", []):
-                yield Read(path.name, entry.get("resource", {}), entry.get("fullUrl", ""))
+            yield from self._entries(path, content.get("entry"))
         else:
             yield Read(path.name, content)
 
+    def _entries(self, path: Path, entries: Any) -> Iterator[Read]:
+        for count, entry in enumerate(entries if isinstance(entries, list) else []):
+            resource = entry.get("resource") if isinstance(entry, dict) else None
+            if _is_resource(resource):
+                yield Read(path.name, resource, str(entry.get("fullUrl", "")))
+            else:
+                self.report.lines.append(f"{path.name}: entry {count}: is not a FHIR resource")
+
     def _take(self, read: Read) -> None:
-        handler = HANDLERS.get(read.kind)
-        if handler is None:
-            self.report.refuse(read, "this kind of resource is not used")
-            return
         try:
             validate(read.resource)
+            handler = HANDLERS.get(read.kind)
+            if handler is None:
+                raise NotUsable("this kind of resource is not used")
             with transaction.atomic():
                 handler(self, read)
         except NotUsable as error:
@@ -152,10 +170,7 @@ class Import:
 
     def _source(self, key: str) -> SourceRecord | None:
         kind = key.split("/")[0]
-        return SourceRecord.objects.filter(system=self.system, kind=kind, key_digest=self._digest(key)).first()
-
-    def _digest(self, key: str) -> str:
-        return crypto.digest("index", f"fhir:{self.system}:{key}".encode())
+        return SourceRecord.objects.filter(system=self.system, kind=kind, key_index__matches=key).first()
 
 
 def import_records(actor: Any, *, paths: Iterable[Path], system: str = "fhir") -> Report:
@@ -177,13 +192,17 @@ def validate(resource: Resource) -> None:
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors()]
         raise NotUsable(f"is not valid R4 ({'; '.join(faults[:3])})") from None
-    except LookupError:
+    except (LookupError, ValueError):
         raise NotUsable("is not a kind of R4 resource") from None
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         yield from sorted(path.rglob("*.json")) if path.is_dir() else [path]
+
+
+def _is_resource(content: Any) -> bool:
+    return isinstance(content, dict) and isinstance(content.get("resourceType"), str)
 
 
 def _rank(kind: str) -> int:

@@ -2,15 +2,24 @@
 
 from base64 import b64decode
 from binascii import Error as Base64Error
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
-from portal import documents
+from portal import uploads
 from portal.fhir_import import Import, NotUsable, Read, Resource, handles
-from portal.models import Device, Diagnosis, Document, Order, OrderLine, Patient, Practitioner, Prescription, Product
+from portal.models import (
+    Device,
+    Diagnosis,
+    Document,
+    Order,
+    OrderLine,
+    Patient,
+    Practitioner,
+    Prescription,
+    Product,
+)
 from portal.npi import npi_ok
 from portal.numbers import ACCOUNTS, ORDERS, account_number, next_count, order_number
 
@@ -32,7 +41,11 @@ def practitioner(run: Import, read: Read) -> None:
     if npi and not npi_ok(npi):
         run.report.refuse(read, "its NPI is not one (ten digits with a right check digit); kept without it")
         npi = ""
-    row = run.existing(read) or (Practitioner.objects.filter(npi=npi).first() if npi else None) or Practitioner()
+    row = (
+        run.existing(read)
+        or (Practitioner.objects.filter(npi=npi).first() if npi else None)
+        or Practitioner()
+    )
     row.npi, row.name = npi or row.npi or None, human_name(read.resource)[2] or "(no name)"
     row.phone, row.fax = telecom(read.resource, "phone"), telecom(read.resource, "fax")
     row.synthetic = row.synthetic or npi.startswith("9")
@@ -69,7 +82,9 @@ def _address(row: Patient, resource: Resource) -> None:
 
 def _note_deceased(run: Import, read: Read) -> None:
     if read.resource.get("deceasedBoolean") or read.resource.get("deceasedDateTime"):
-        run.report.refuse(read, "imported, but marked as deceased: check before anything is shipped or billed")
+        run.report.refuse(
+            read, "imported, but marked as deceased: check before anything is shipped or billed"
+        )
 
 
 def _speaks(resource: Resource) -> str:
@@ -84,7 +99,12 @@ def condition(run: Import, read: Read) -> None:
         raise NotUsable("a condition without a code")
     row = run.existing(read) or Diagnosis(patient=owner)
     row.system, row.code, row.label = CODE_SYSTEMS.get(system, "other"), code[:24], label[:200]
-    row.active = coding(read.resource.get("clinicalStatus") or {})[1] in ("", "active", "recurrence", "relapse")
+    row.active = coding(read.resource.get("clinicalStatus") or {})[1] in (
+        "",
+        "active",
+        "recurrence",
+        "relapse",
+    )
     row.recorded_on = day(read.resource.get("recordedDate") or read.resource.get("onsetDateTime"))
     run.keep(read, row, owner)
 
@@ -115,8 +135,11 @@ def device_request(run: Import, read: Read) -> None:
     if row is not None and row.state != "draft":
         raise NotUsable("its order is under way; changes from outside are made by hand")
     row = row or Order(patient=owner, number=order_number(next_count(ORDERS)), state="draft")
-    row.product_line, row.practitioner = product.product_line, run.row_of(resource.get("requester"), Practitioner)
-    row.placed_at = parse_datetime(resource.get("authoredOn", "")) or row.placed_at or timezone.now()
+    row.product_line, row.practitioner = (
+        product.product_line,
+        run.row_of(resource.get("requester"), Practitioner),
+    )
+    row.placed_at = moment(resource.get("authoredOn")) or row.placed_at or timezone.now()
     row.diagnosis_codes = ",".join(_reasons(run, resource))[:120]
     run.keep(read, row, owner)
     _order_line(row, product)
@@ -177,15 +200,26 @@ def document_reference(run: Import, read: Read) -> None:
     except Base64Error:
         raise NotUsable("its file is not base64") from None
     kind = DOCUMENT_KINDS.get(coding(read.resource.get("type") or {})[1], "chart_note")
-    row: Document = documents.take_in(
-        run.actor, patient=owner, kind=kind, filename=attachment.get("title") or "record", content=content
-    )
-    run.keep(read, row, owner)
+    run.remember(read, _upload(run.actor, owner, kind, attachment.get("title") or "record", content), owner)
+
+
+def _upload(actor: Any, owner: Patient, kind: str, filename: str, content: bytes) -> Document:
+    """Through the same checks as a file that somebody sends."""
+    try:
+        upload = uploads.begin(actor, kind=kind, filename=filename, size=len(content), patient=owner)
+        for offset in range(0, len(content), uploads.CHUNK_MOST):
+            chunk = content[offset : offset + uploads.CHUNK_MOST]
+            uploads.add_chunk(actor, upload.ref, offset=offset, data=chunk)
+        return uploads.finish(actor, upload.ref)
+    except uploads.UploadRefused as error:
+        raise NotUsable(f"its file was refused: {error}") from None
 
 
 def identifier(resource: Resource, system: str) -> str:
     """The value of the identifier of ``system``, or an empty text."""
-    values = (item.get("value", "") for item in resource.get("identifier", []) if item.get("system") == system)
+    values = (
+        item.get("value", "") for item in resource.get("identifier", []) if item.get("system") == system
+    )
     return str(next(values, ""))
 
 
@@ -202,7 +236,7 @@ def human_name(resource: Resource) -> tuple[str, str, str]:
 
 def telecom(resource: Resource, system: str) -> str:
     values = (item.get("value", "") for item in resource.get("telecom", []) if item.get("system") == system)
-    return str(next(values, ""))[:24 if system != "email" else 254]
+    return str(next(values, ""))[: 24 if system != "email" else 254]
 
 
 def coding(concept: Resource) -> tuple[str, str, str]:
@@ -222,6 +256,15 @@ def day(text: str | None) -> date | None:
         return date.fromisoformat((text or "")[:10])
     except ValueError:
         return None
+
+
+def moment(text: str | None) -> datetime | None:
+    """The moment of a FHIR dateTime; of a date alone its midnight in UTC."""
+    try:
+        read = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def _product(hcpcs: str) -> Product | None:

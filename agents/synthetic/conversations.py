@@ -17,8 +17,8 @@ from django.db import connection, transaction
 from agents.synthetic import phrases
 from agents.synthetic.loading import copy_tuples
 from agents.synthetic.rhythm import Rhythm
-from cases.numbers import case_number
 from cases.models import Case, CaseEvent, Conversation, Message
+from cases.numbers import case_number
 
 CHUNK = 5_000
 CHANNELS = ["chat", "chat", "chat", "portal", "portal", "phone", "email", "sms"]
@@ -57,24 +57,86 @@ def sealer(model: Any, name: str) -> Callable[[Any], Any]:
     return lambda value: field.get_db_prep_save(value, connection)
 
 
-def columns(model: Any, names: list[str]) -> list[str]:
-    return [model._meta.get_field(name).column for name in names]
+def _copy(model: Any, names: list[str], rows: list[tuple]) -> None:
+    """COPY rows of the named fields; fields that are not named take their defaults."""
+    named = [model._meta.get_field(name) for name in names]
+    others = [field for field in model._meta.concrete_fields if field not in named and not field.primary_key]
+    defaults = tuple(field.get_db_prep_save(field.get_default(), connection) for field in others)
+    copy_tuples(model, [field.column for field in [*named, *others]], (row + defaults for row in rows))
 
 
-CASE = (
-    "id ref number patient order guest_name subject subject_tokens channel reason product_line priority owner team"
-    " state disposition next_step opened_at closed_at last_contact_at last_message unread version"
-).split()
-TALK = (
-    "id channel case patient customer agent guest_name guest_order_number subject topic language state ticket_digest"
-    " session_digest notice_version notice_accepted_at last_seq last_staff_seq started_at queued_at accepted_at"
-    " last_message_at closed_at archived_at"
-).split()
-SAID = (
-    "id conversation seq staff_seq kind author_role author author_key author_name body body_tokens client_id prev"
-    " body_hash redactions choice extra sent_at"
-).split()
-DONE = "case kind actor actor_name at detail".split()
+CASE = [
+    "id",
+    "ref",
+    "number",
+    "patient",
+    "order",
+    "guest_name",
+    "subject",
+    "subject_tokens",
+    "channel",
+    "reason",
+    "product_line",
+    "priority",
+    "owner",
+    "team",
+    "state",
+    "disposition",
+    "next_step",
+    "opened_at",
+    "closed_at",
+    "last_contact_at",
+    "last_message",
+    "unread",
+    "version",
+]
+TALK = [
+    "id",
+    "channel",
+    "case",
+    "patient",
+    "customer",
+    "agent",
+    "guest_name",
+    "guest_order_number",
+    "subject",
+    "topic",
+    "language",
+    "state",
+    "ticket_digest",
+    "session_digest",
+    "notice_version",
+    "notice_accepted_at",
+    "last_seq",
+    "last_staff_seq",
+    "started_at",
+    "queued_at",
+    "accepted_at",
+    "last_message_at",
+    "closed_at",
+    "archived_at",
+]
+SAID = [
+    "id",
+    "conversation",
+    "seq",
+    "staff_seq",
+    "kind",
+    "author_role",
+    "author",
+    "author_key",
+    "author_name",
+    "body",
+    "body_tokens",
+    "client_id",
+    "prev",
+    "body_hash",
+    "redactions",
+    "choice",
+    "extra",
+    "sent_at",
+]
+DONE = ["case", "kind", "actor", "actor_name", "at", "detail"]
 
 
 class Desk:
@@ -98,25 +160,29 @@ class Desk:
         self.message = share.first_message
         self.codes = list(cast.reasons)
 
-    def write(self, progress: Callable[[int], None]) -> None:
+    def write(self) -> None:
         for start in range(0, self.share.count, CHUNK):
             count = min(CHUNK, self.share.count - start)
             with transaction.atomic():
                 self._write_chunk(start, count)
-            progress(count)
 
     def _write_chunk(self, start: int, count: int) -> None:
         cases, talks, said, done = [], [], [], []
         for number in range(start, start + count):
-            case, talk, messages, events = self._case(self.share.first + number, self.share.first_case + number)
+            case, talk, messages, events = self._case(
+                self.share.first + number, self.share.first_case + number
+            )
             cases.append(case)
             talks.append(talk)
             said += messages
             done += events
-        copy_tuples(Case, columns(Case, CASE), cases)
-        copy_tuples(Conversation, columns(Conversation, TALK), talks)
-        copy_tuples(Message, columns(Message, SAID), said)
-        copy_tuples(CaseEvent, columns(CaseEvent, DONE), done)
+        for model, names, rows in (
+            (Case, CASE, cases),
+            (Conversation, TALK, talks),
+            (Message, SAID, said),
+            (CaseEvent, DONE, done),
+        ):
+            _copy(model, names, rows)
 
     def _uuid(self) -> UUID:
         return UUID(int=self.rng.getrandbits(128), version=4)
@@ -130,7 +196,11 @@ class Desk:
         agent = self.rng.choice(self.cast.agents) if closed or self.rng.random() < 0.6 else None
         order = self.rng.choice(self.cast.orders.get(patient) or [(None, "")])
         talk = self._uuid()
-        said = list(self._said(number, talk, opened, code, order[1], (patient, first_name, full_name), language, agent))
+        said = list(
+            self._said(
+                number, talk, opened, code, order[1], (patient, first_name, full_name), language, agent
+            )
+        )
         last = said[-1]
         last_at, customer_last = last[17], last[5] == "customer"
         state = "closed" if closed else "new" if agent is None else "open" if customer_last else "waiting"
@@ -154,7 +224,15 @@ class Desk:
         return case, conversation, said, list(self._events(pk, opened, agent, closed_at))
 
     def _said(
-        self, number: int, talk: UUID, opened: datetime, code: str, order: str, who: tuple, language: str, agent: Any
+        self,
+        number: int,
+        talk: UUID,
+        opened: datetime,
+        code: str,
+        order: str,
+        who: tuple,
+        language: str,
+        agent: Any,
     ) -> Iterator[tuple]:
         patient, first_name, full_name = who
         at, seq, staff_seq = opened, 0, 0
@@ -187,7 +265,14 @@ class Desk:
     def _events(self, case: int, opened: datetime, agent: Any, closed_at: datetime | None) -> Iterator[tuple]:
         yield case, "opened", None, "intake", opened, self.seal["detail"]({})
         if agent:
-            yield case, "assigned", agent[0], "", opened + timedelta(seconds=40), self.seal["detail"]({"to": agent[1]})
+            yield (
+                case,
+                "assigned",
+                agent[0],
+                "",
+                opened + timedelta(seconds=40),
+                self.seal["detail"]({"to": agent[1]}),
+            )
         if closed_at:
             yield case, "closed", agent[0], "", closed_at, self.seal["detail"]({"disposition": "answered"})
 
@@ -205,3 +290,9 @@ def _subject_tokens(subject: str) -> tuple[str, ...]:
 def _tokens(model: Any, name: str, **values: str) -> list[str]:
     field = model._meta.get_field(name)
     return field.pre_save(model(**values), True) or []
+
+
+def write_share(work: tuple[str, Cast, Share, datetime, int, str]) -> int:
+    """Write one share; how many cases it was."""
+    Desk(*work).write()
+    return work[2].count

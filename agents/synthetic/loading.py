@@ -65,6 +65,8 @@ def copy_tuples(model: type[models.Model], columns: Sequence[str], tuples: Itera
 
 
 def _prepared(row: models.Model, fields: Sequence[Any]) -> list[Any]:
+    # Keys were given after the rows were tied together, as bulk_create finds too.
+    row._prepare_related_fields_for_save(operation_name="copy")
     return [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
 
 

@@ -28,7 +28,13 @@ DIAGNOSES = {
     "breast_pump": "Z39.1",
     "mobility": "G12.21",
 }
-MACHINES = {"cpap": "E0601", "oxygen": "E1390", "nebulizer": "E0570", "breast_pump": "E0603", "mobility": "K0001"}
+MACHINES = {
+    "cpap": "E0601",
+    "oxygen": "E1390",
+    "nebulizer": "E0570",
+    "breast_pump": "E0603",
+    "mobility": "K0001",
+}
 LINE_WEIGHTS = {"cpap": 52, "oxygen": 18, "nebulizer": 12, "breast_pump": 14, "mobility": 4}
 STEPS = [step for step, _ in OrderMilestone.STEPS]
 
@@ -62,14 +68,15 @@ class Batch:
 class OrderBook:
     """Makes the orders of patients."""
 
-    def __init__(self, rng: Random, products: list[Product], doctors: list[Practitioner], now: datetime) -> None:
+    def __init__(
+        self, rng: Random, products: list[Product], doctors: list[Practitioner], now: datetime
+    ) -> None:
         self.rng, self.now, self.doctors = rng, now, doctors
         self.by_code = {product.hcpcs: product for product in products}
         self.supplies = {
             line: [p for p in products if p.product_line == line and p.consumable] for line in LINE_WEIGHTS
         }
         self.batch = Batch()
-
 
     def take(self) -> list[list]:
         """The rows made since the last take, table by table."""
@@ -184,7 +191,9 @@ class OrderBook:
 
     def _window(self, order: Order, delivered: datetime) -> tuple[datetime, datetime]:
         zone = ZoneInfo(order.patient.time_zone)
-        start = datetime.combine(delivered.astimezone(zone).date(), time(self.rng.choice([8, 10, 12, 14])), zone)
+        start = datetime.combine(
+            delivered.astimezone(zone).date(), time(self.rng.choice([8, 10, 12, 14])), zone
+        )
         return start, start + timedelta(hours=4)
 
     def _events(self, shipment: Shipment, states: dict) -> None:
@@ -192,16 +201,23 @@ class OrderBook:
         if shipment.shipped_on:
             moments.append(("picked_up", states["shipped"][1]))
         if shipment.delivered_at:
-            moments += [("out_for_delivery", states["delivered"][1] - timedelta(hours=5)), ("delivered", states["delivered"][1])]
+            moments += [
+                ("out_for_delivery", states["delivered"][1] - timedelta(hours=5)),
+                ("delivered", states["delivered"][1]),
+            ]
         for count, (code, at) in enumerate(moments):
-            self.batch.events.append(ShipmentEvent(shipment=shipment, code=code, at=at, external_id=str(count)))
+            self.batch.events.append(
+                ShipmentEvent(shipment=shipment, code=code, at=at, external_id=str(count))
+            )
 
     def _ship_line(self, shipment: Shipment, line: OrderLine) -> None:
         product = line.product
         serial = f"SN{self.rng.randrange(10**9, 10**10)}" if product.serialized else ""
         lot = f"L{shipment.order.placed_at:%y%m}{self.rng.randrange(100):02d}"
         self.batch.shipment_lines.append(
-            ShipmentLine(shipment=shipment, order_line=line, quantity=line.quantity, serial_number=serial, lot=lot)
+            ShipmentLine(
+                shipment=shipment, order_line=line, quantity=line.quantity, serial_number=serial, lot=lot
+            )
         )
         if product.serialized and shipment.delivered_at:
             self.batch.devices.append(self._device(shipment, line, serial, lot))

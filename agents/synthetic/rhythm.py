@@ -24,7 +24,9 @@ class Rhythm:
         while True:
             day = self.rng.choices(self.days, cum_weights=self.day_weights)[0]
             hour = self.rng.choices(range(24), cum_weights=self.hour_weights)[0]
-            local = datetime.combine(day, time(hour, self.rng.randrange(60), self.rng.randrange(60)), self.zone)
+            local = datetime.combine(
+                day, time(hour, self.rng.randrange(60), self.rng.randrange(60)), self.zone
+            )
             moment = local.astimezone(ZoneInfo("UTC"))
             if moment < self.now:
                 return moment

@@ -2,29 +2,28 @@
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing import get_context
 from random import Random
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
 from agents.synthetic import catalogue, people, phrases
-from agents.synthetic.conversations import Cast, Desk, Share
+from agents.synthetic.conversations import Cast, Share
 from agents.synthetic.loading import copy_models, give_keys, reserve, reserve_numbers
 from agents.synthetic.orders import OrderBook
+from agents.synthetic.processes import over_shares
 from agents.synthetic.rhythm import Rhythm
-from agents.synthetic.staff import accounts, create_staff
+from agents.synthetic.staff import accounts, create_customers, create_staff
 from billing.models import Payer
-from cases.numbers import SEQUENCE
 from cases.models import CannedReply, Case, Message, Reason, Team
+from cases.numbers import SEQUENCE
 from config.security import audit
 from portal.access import System
-from portal.numbers import ACCOUNTS
 from portal.models import Order, Patient, Practitioner, Product, User
+from portal.numbers import ACCOUNTS
 
 ACTOR = System("seed")
 PATIENTS_AT_ONCE = 2_000
@@ -54,6 +53,8 @@ def load(size: Size, now: datetime, say: Say) -> None:
             create_staff(size.seed)
         say("Catalogue and staff are in.")
         _patients(rng, size, now, say)
+        with transaction.atomic():
+            create_customers(list(Patient.objects.order_by("pk")[:2]))
         _cases(size, now, say)
         audit.event("import", what="synthetic supplier", outcome="ok")
     _analyze()
@@ -114,23 +115,12 @@ def _cases(size: Size, now: datetime, say: Say) -> None:
     cast = _cast()
     shares = _shares(size)
     written = 0
-    connections.close_all()
-    with ProcessPoolExecutor(size.processes, mp_context=get_context("spawn"), initializer=_start_process) as pool:
-        for count in pool.map(_write_share, [(size, cast, share, now) for share in shares]):
-            written += count
-            say(f"{written:,} of {size.cases:,} cases with their conversations are in.")
-
-
-def _start_process() -> None:
-    import django
-
-    django.setup()
-
-
-def _write_share(work: tuple[Size, Cast, Share, datetime]) -> int:
-    size, cast, share, now = work
-    Desk(size.seed, cast, share, now, size.weeks, settings.SUPPLIER_TIME_ZONE).write(lambda count: None)
-    return share.count
+    zone = settings.SUPPLIER_TIME_ZONE
+    for count in over_shares(
+        size.processes, [(size.seed, cast, share, now, size.weeks, zone) for share in shares]
+    ):
+        written += count
+        say(f"{written:,} of {size.cases:,} cases with their conversations are in.")
 
 
 def _shares(size: Size) -> list[Share]:
@@ -139,12 +129,24 @@ def _shares(size: Size) -> list[Share]:
     step = max(500, min(20_000, size.cases // 8 or 1))
     starts = range(0, size.cases, step)
     plain = [Share(start, min(step, size.cases - start), 0, 0, 0, each) for start in starts]
-    totals = [sum(share.messages_of(number) for number in range(share.first, share.first + share.count)) for share in plain]
+    totals = [
+        sum(share.messages_of(number) for number in range(share.first, share.first + share.count))
+        for share in plain
+    ]
     numbers = reserve_numbers(SEQUENCE, size.cases)
     cases, messages = reserve(Case, size.cases), reserve(Message, sum(totals))
     shares, message = [], messages.start
     for share, total in zip(plain, totals, strict=True):
-        shares.append(Share(share.first, share.count, numbers.start + share.first, cases.start + share.first, message, each))
+        shares.append(
+            Share(
+                share.first,
+                share.count,
+                numbers.start + share.first,
+                cases.start + share.first,
+                message,
+                each,
+            )
+        )
         message += total
     return shares
 

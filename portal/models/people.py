@@ -208,13 +208,16 @@ class SourceRecord(models.Model):
     patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.CASCADE, related_name="sources")
     system = models.CharField(max_length=120)
     kind = models.CharField(max_length=40)
-    key_digest = models.CharField(max_length=64)
+    key = EncryptedCharField(max_length=160)
+    key_index = BlindIndexField(source="key", normalise=str)
     object_label = models.CharField(max_length=60)
     object_pk = models.BigIntegerField()
 
+    objects = AuditedQuerySet.as_manager()
+
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["system", "kind", "key_digest"], name="one_row_per_source_record")
+            models.UniqueConstraint(fields=["system", "kind", "key_index"], name="one_row_per_source_record")
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,81 @@
+"""The synthetic supplier: the same for the same seed, whole, and marked as nobody's."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from cases.models import Case, Conversation, Message
+from portal.models import Device, Order, Patient, Product, Shipment, User
+
+
+@pytest.fixture(scope="module")
+def supplier(django_db_setup, django_db_blocker):
+    """A small supplier, taken away again by the flush of the module's last test."""
+    return
+
+
+def seed(**options):
+    out = StringIO()
+    call_command(
+        "seed",
+        patients=30,
+        cases=60,
+        messages=240,
+        processes=1,
+        json=True,
+        stdout=out,
+        stderr=StringIO(),
+        **options,
+    )
+    return json.loads(out.getvalue())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_seed_fills_every_part_of_the_supplier():
+    told = seed()
+    assert Patient.objects.count() == 30
+    assert Case.objects.count() == 60
+    assert Product.objects.filter(hcpcs="E0601", warranty_months=24).exists()
+    assert Device.objects.exists() and Shipment.objects.exclude(tracking_number="").exists()
+    assert all(patient.last_name.endswith("-Demo") and patient.synthetic for patient in Patient.objects.all())
+    for conversation in Conversation.objects.prefetch_related("messages"):
+        seqs = sorted(message.seq for message in conversation.messages.all() if message.seq)
+        assert seqs == list(range(1, conversation.last_seq + 1))
+    assert Case.objects.filter(last_message=None).count() == 0
+    roles = {user["role"] for user in told["users"]}
+    assert {"agent", "supervisor", "patient", "caregiver", "auditor"} <= roles
+    assert Order.objects.get(number=told["samples"]["order_number"]).patient.user.realm == "patient"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_same_seed_makes_the_same_supplier():
+    seed(seed="7")
+    first = [
+        (p.account_number, p.first_name, p.last_name, p.birth_date, p.phone)
+        for p in Patient.objects.order_by("pk")
+    ]
+    assert len(set(first)) == 30
+    with pytest.raises(CommandError, match="patients here already"):
+        call_command("seed", stdout=StringIO(), stderr=StringIO())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_seed_refuses_a_production_profile(settings):
+    settings.PRODUCTION = True
+    with pytest.raises(CommandError, match="production"):
+        call_command("seed", stdout=StringIO(), stderr=StringIO())
+    assert User.objects.count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_loaded_in_bulk_is_encrypted_and_searchable(owner_db):
+    seed()
+    message = Message.objects.filter(author_role="customer").first()
+    with owner_db.cursor() as cursor:
+        cursor.execute("SELECT body FROM cases_message WHERE id = %s", [message.pk])
+        stored = cursor.fetchone()[0]
+    assert message.body not in stored
+    word = max(message.body.split(), key=len).strip(".,?")
+    assert Message.objects.filter(pk=message.pk, body_tokens__matches=word).exists()

@@ -1,0 +1,182 @@
+"""FHIR R4 in: whole, once, and with a word on everything that could not be used."""
+
+import json
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import PermissionDenied
+
+from agents.synthetic import catalogue
+from billing.models import Coverage
+from portal.access import System
+from portal.fhir_import import import_records
+from portal.models import Device, Diagnosis, Document, Order, Patient, Practitioner, Product
+from tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data"
+ACTOR = System("test import")
+PATIENT = {
+    "resourceType": "Patient",
+    "id": "p1",
+    "name": [{"use": "official", "family": "Sample", "given": ["Ina"]}],
+    "birthDate": "1961-04-30",
+    "gender": "female",
+    "telecom": [{"system": "phone", "value": "512-555-0142"}],
+}
+REQUEST = {
+    "resourceType": "DeviceRequest",
+    "id": "d1",
+    "status": "active",
+    "intent": "order",
+    "subject": {"reference": "Patient/p1"},
+    "authoredOn": "2026-11-02",
+    "codeCodeableConcept": {"coding": [{"system": "urn:oid:2.16.840.1.113883.6.285", "code": "E0601"}]},
+    "reasonCode": [{"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "G47.33"}]}],
+}
+
+
+@pytest.fixture(autouse=True)
+def products():
+    Product.objects.bulk_create(catalogue.products())
+
+
+def put(folder: Path, *resources: object) -> list[Path]:
+    for count, resource in enumerate(resources):
+        (folder / f"{count}.json").write_text(json.dumps(resource))
+    return [folder]
+
+
+def test_device_request_becomes_a_draft_order_for_its_patient(tmp_path):
+    device = {
+        "resourceType": "Device",
+        "id": "m1",
+        "patient": {"reference": "Patient/p1"},
+        "serialNumber": "SN-99 1",
+    }
+    report = import_records(ACTOR, paths=put(tmp_path, REQUEST, device, PATIENT))
+    order = Order.objects.get()
+    assert report.lines == []
+    assert (order.state, order.diagnosis_codes, order.patient.name) == ("draft", "G47.33", "Ina Sample")
+    assert order.lines.get().product.hcpcs == "E0601"
+    assert Device.objects.filter(serial_index__matches="sn991").exists()
+    assert Patient.objects.filter(phone_index__matches="(512) 555-0142").exists()
+
+
+def test_importing_again_changes_and_adds_nothing(tmp_path):
+    import_records(ACTOR, paths=put(tmp_path, PATIENT, REQUEST))
+    moved = PATIENT | {"telecom": [{"system": "phone", "value": "512-555-0199"}]}
+    report = import_records(ACTOR, paths=put(tmp_path, moved, REQUEST))
+    assert report.added == {}
+    assert Patient.objects.get().phone == "512-555-0199"
+    assert Order.objects.count() == 1
+
+
+def test_same_id_of_another_system_is_another_record(tmp_path):
+    paths = put(tmp_path, PATIENT)
+    import_records(ACTOR, paths=paths, system="north clinic")
+    report = import_records(ACTOR, paths=paths, system="south clinic")
+    assert Patient.objects.count() == 2
+    assert "surname and birth date is here already" in report.lines[0]
+
+
+def test_an_order_under_way_is_not_overwritten(tmp_path):
+    paths = put(tmp_path, PATIENT, REQUEST)
+    import_records(ACTOR, paths=paths)
+    Order.objects.update(state="open")
+    report = import_records(ACTOR, paths=paths)
+    assert Order.objects.get().state == "open"
+    assert "under way" in report.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("resource", "why"),
+    [
+        (PATIENT | {"birthDate": "1961"}, "whole birth date"),
+        (PATIENT | {"gender": ["female"]}, "not valid R4 (gender"),
+        (REQUEST | {"subject": {"reference": "Patient/nobody"}}, "patient was not imported"),
+        (
+            REQUEST
+            | {
+                "subject": {"reference": "Patient/p2"},
+                "codeCodeableConcept": {"coding": [{"system": "urn:x", "code": "1"}]},
+            },
+            "without an HCPCS code",
+        ),
+        ({"resourceType": "Immunization", "id": "i"}, "not valid R4"),
+        ({"resourceType": "Nonsense", "id": "n"}, "not a kind of R4 resource"),
+        ({"resourceType": "Basic", "id": "b", "code": {"text": "x"}}, "not used"),
+        (["no", "resource"], "is not a FHIR resource"),
+        ({"resourceType": "Bundle", "entry": [7, {"resource": None}]}, "entry 0: is not a FHIR resource"),
+        ({"resourceType": "Bundle", "entry": {"a": 1}}, None),
+    ],
+)
+def test_what_cannot_be_used_is_told_and_nothing_else_is_lost(tmp_path, resource, why):
+    other = PATIENT | {"id": "p2"}
+    report = import_records(ACTOR, paths=put(tmp_path, resource, other))
+    assert Patient.objects.count() == 1
+    assert why is None or any(why in line for line in report.lines)
+    assert not any("Sample" in line or "1961-04" in line for line in report.lines)
+
+
+def test_a_file_that_is_not_json_is_told(tmp_path):
+    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    report = import_records(ACTOR, paths=[tmp_path])
+    assert [line.split(":")[0] for line in report.lines] == ["broken.json", "deep.json"]
+
+
+def test_a_practitioner_with_a_wrong_npi_is_kept_without_it(tmp_path):
+    doctor = {
+        "resourceType": "Practitioner",
+        "id": "x",
+        "identifier": [{"system": "http://hl7.org/fhir/sid/us-npi", "value": "1234567890"}],
+        "name": [{"family": "Rao", "given": ["N"], "prefix": ["Dr"]}],
+    }
+    report = import_records(ACTOR, paths=put(tmp_path, doctor))
+    assert Practitioner.objects.get().npi is None
+    assert "NPI" in report.lines[0]
+
+
+def test_a_document_goes_through_the_upload_checks(tmp_path):
+    def reference(key, data):
+        attachment = {"contentType": "application/pdf", "title": "note.pdf", "data": b64encode(data).decode()}
+        return {
+            "resourceType": "DocumentReference",
+            "id": key,
+            "status": "current",
+            "subject": {"reference": "Patient/p1"},
+            "content": [{"attachment": attachment}],
+        }
+
+    report = import_records(
+        ACTOR, paths=put(tmp_path, PATIENT, reference("a", b"%PDF-1.4 x"), reference("b", b""))
+    )
+    assert Document.objects.get().patient == Patient.objects.get()
+    assert any("DocumentReference/b" in line for line in report.lines)
+    again = import_records(ACTOR, paths=[tmp_path])
+    assert Document.objects.count() == 1 and again.added == {}
+
+
+def test_only_who_may_import_can(tmp_path):
+    with pytest.raises(PermissionDenied):
+        import_records(UserFactory(roles=["agent"]), paths=put(tmp_path, PATIENT))
+    assert not Patient.objects.exists()
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="the sample records are not here")
+def test_records_that_others_wrote_go_through():
+    first = import_records(ACTOR, paths=[SAMPLES])
+    assert Patient.objects.count() == 12
+    assert Coverage.objects.filter(member_index__matches="10A3D58WH1600").exists()
+    assert Diagnosis.objects.count() == 80
+    assert set(Order.objects.values_list("lines__product__hcpcs", flat=True)) == {
+        "E0601",
+        "E0470",
+        "E0250",
+        "E0424",
+    }
+    assert sum("is not valid R4" in line for line in first.lines) == 2
+    again = import_records(ACTOR, paths=[SAMPLES])
+    assert again.added == {} and again.lines == first.lines
