@@ -27,7 +27,7 @@ MOST_FINDINGS = 100
 
 @dataclass
 class Proof:
-    """What the trail was found to be: ``findings`` in the order of the trail, the first of which names the break."""
+    """What the trail was found to be. The first of ``findings`` names the break."""
 
     entries: int = 0
     seals: int = 0

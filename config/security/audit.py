@@ -55,7 +55,7 @@ class TrailUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Context:
-    """Who acts, from where and why. ``purpose`` is an opaque id (``case:81``); ``reason`` was typed by hand."""
+    """Who acts, from where and why. ``purpose`` is an opaque id (``case:81``), ``reason`` typed by hand."""
 
     actor_id: int | None = None
     actor_name: str = ""
@@ -68,7 +68,8 @@ class Context:
     on_behalf_of: int | None = None
 
 
-context: ContextVar[Context] = ContextVar("trail_context", default=Context())
+NOBODY = Context()
+context: ContextVar[Context] = ContextVar("trail_context", default=NOBODY)
 
 
 @contextmanager
@@ -174,23 +175,31 @@ class Trail(AuditlogModelRegistry):
         super().__init__(create=False, update=False, delete=False, access=False, custom=signals)
         self.subjects: dict[type[models.Model], str] = {}
         self.masked: dict[type[models.Model], frozenset[str]] = {}
+        self.quiet: dict[type[models.Model], frozenset[str]] = {}
 
-    def watch(self, model: type[models.Model], subject: str, mask: Iterable[str]) -> None:
+    def watch(
+        self, model: type[models.Model], subject: str, mask: Iterable[str], quiet: Iterable[str]
+    ) -> None:
         self.subjects[model] = subject
         sealed = {field.name for field in model._meta.concrete_fields if isinstance(field, Sealed)}
         self.masked[model] = frozenset(mask) | sealed
+        derived = {field.name for field in model._meta.concrete_fields if isinstance(field, Derived)}
+        self.quiet[model] = frozenset(quiet) | derived
         self.register(model, m2m_fields=[field.name for field in model._meta.local_many_to_many])
         _write_together(model)
         _remember_again(model)
+        _give_queryset(model)
 
 
-def register(model: type[models.Model], *, subject: str = "", mask: Iterable[str] = ()) -> None:
+def register(
+    model: type[models.Model], *, subject: str = "", mask: Iterable[str] = (), quiet: Iterable[str] = ()
+) -> None:
     """Watch a model's writes. ``subject`` is the path to the patient a row is about (``pk``, ``patient``,
     ``order__patient``), empty where there is none. Fields in ``mask`` are named but not quoted, as all
-    sealed ones are.
+    sealed ones are; those in ``quiet`` are counters and clocks whose changes tell nobody anything.
     """
     if model not in trail.subjects:
-        trail.watch(model, subject, mask)
+        trail.watch(model, subject, mask, quiet)
 
 
 def registered() -> list[type[models.Model]]:
@@ -221,6 +230,18 @@ def _remember_again(model: type[models.Model]) -> None:
     model.refresh_from_db = refreshed  # type: ignore[method-assign]
 
 
+def _give_queryset(model: type[models.Model]) -> None:
+    """A model whose manager is not ours gets one that is, so that its bulk writes are seen as well."""
+    manager = model._default_manager
+    kind = manager._queryset_class
+    if issubclass(kind, AuditedQuerySet):
+        return
+    audited = type(f"Audited{kind.__name__}", (AuditedQuerySet, kind), {})
+    options = model._meta
+    options.local_managers = [own for own in options.local_managers if own.name != manager.name]
+    model.add_to_class(manager.name, type(manager).from_queryset(audited)())
+
+
 def _remember(instance: models.Model, **_: Any) -> None:
     now = instance.__dict__
     now.pop(LOADED, None)
@@ -242,12 +263,12 @@ def _log_delete(instance: Any, **_: Any) -> None:
 def _changes(instance: models.Model, written: Iterable[str] | None) -> dict[str, Any]:
     """What differs from the row as it was loaded: old and new value, or ``sealed`` for what is not quoted."""
     loaded, now = instance.__dict__.get(LOADED, {}), instance.__dict__
-    masked = trail.masked[type(instance)]
+    masked, quiet = trail.masked[type(instance)], trail.quiet[type(instance)]
     changes: dict[str, Any] = {}
     for field in instance._meta.concrete_fields:
         name = field.attname
         skipped = written is not None and field.name not in written and name not in written
-        if skipped or name not in now or isinstance(field, Derived) or loaded.get(name) == now[name]:
+        if skipped or field.name in quiet or name not in now or loaded.get(name) == now[name]:
             continue
         changes[field.name] = (
             SEALED if field.name in masked else [_shown(loaded.get(name)), _shown(now[name])]
@@ -288,7 +309,7 @@ class AuditedQuerySet(IndexedQuerySet):
     """A watched model's queryset: its bulk writes are on the trail, one entry for up to MOST_NAMED rows."""
 
     def update(self, **kwargs: Any) -> int:
-        if self.model not in trail.subjects:
+        if self.model not in trail.subjects or trail.quiet[self.model].issuperset(kwargs):
             return super().update(**kwargs)
         with transaction.atomic(using=self.db, savepoint=False):
             touched = _touched(self)
@@ -331,7 +352,7 @@ def _log_bulk(kind: str, model: type[models.Model], rows: list[tuple[Any, Any]],
 
 
 def created(model: type[models.Model], rows: Iterable[tuple[Any, int | None, Context]]) -> None:
-    """Entries for rows that a statement of the caller's own inserted: key, patient, and who answers for it."""
+    """Entries for rows that a statement of the caller's own inserted: key, patient, and who is behind it."""
     entry, what, kind = auditlog.get_logentry_model(), model._meta.label_lower, content_type(model)
     entry.objects.bulk_create(
         entry(

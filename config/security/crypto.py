@@ -107,7 +107,7 @@ def ring() -> KeyRing:
 
 
 def seal(purpose: str, data: bytes, aad: bytes) -> bytes:
-    """Encrypt under the newest key. ``aad`` names the place the value belongs to; unsealing wants the same."""
+    """Encrypt under the newest key. ``aad`` names the place the value belongs to and is asked for again."""
     keys = ring()
     key_id = keys.newest.encode()
     nonce = os.urandom(NONCE_BYTES)

@@ -47,9 +47,12 @@ class AccessReason(models.Model):
 
 class AccessEntryManager(LogEntryManager):
     def create(self, **kwargs: Any) -> "AccessEntry":
-        """auditlog also hands over a copy of the object and its text, which have no place on the trail."""
+        """What auditlog itself writes (changes of many-to-many fields) lacks our words, and hands over a copy
+        of the object and its text, which have no place on the trail."""
         kwargs.pop("serialized_data", None)
         kwargs.pop("object_repr", None)
+        kwargs.setdefault("kind", AccessEntry.Kind.UPDATE)
+        kwargs.setdefault("what", f"{kwargs['content_type'].app_label}.{kwargs['content_type'].model}")
         entry: AccessEntry = super().create(**kwargs)
         return entry
 

@@ -14,7 +14,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--accept-restore",
             action="store_true",
-            help="the database was restored: go on from its last seal and note in the anchor that the rest is gone",
+            help="the database was restored: go on from its last seal, and note that in the anchor",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
