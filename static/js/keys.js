@@ -1,0 +1,50 @@
+// The console's keys. Ignored while one types, with modifiers (but Ctrl+K) and while a dialog is open; can be
+// switched off, all but Ctrl+K and Escape. `does` maps a name to what is done, `goes` opens a view by its letter.
+
+const PLAIN = {
+  j: "next", k: "previous", r: "reply", n: "note", a: "assign", t: "transfer", e: "close", c: "new-case",
+  "/": "find", "?": "keys",
+};
+const PATIENCE = 1200;
+
+export function typing(target) {
+  return Boolean(target?.closest?.("input, textarea, select, [contenteditable='true'], [role='listbox']"));
+}
+
+export class Keys {
+  constructor({ does, goes, enabled, now = Date.now }) {
+    Object.assign(this, { does, goes, enabled, now });
+    this.wentAt = 0;
+  }
+
+  // Whether the key meant something here.
+  press({ key, ctrlKey = false, metaKey = false, altKey = false, shiftKey = false, target = null, modal = false }) {
+    if ((ctrlKey || metaKey) && !altKey && !shiftKey && key.toLowerCase() === "k") return this.act("find");
+    if (ctrlKey || metaKey || altKey || modal || typing(target) || !this.enabled()) return false;
+    if (this.now() - this.wentAt < PATIENCE) {
+      this.wentAt = 0;
+      return this.goes(key);
+    }
+    if (key === "g") {
+      this.wentAt = this.now();
+      return true;
+    }
+    return PLAIN[key] ? this.act(PLAIN[key]) : false;
+  }
+
+  act(name) {
+    const what = this.does[name];
+    if (!what) return false;
+    what();
+    return true;
+  }
+}
+
+export function listen(keys) {
+  document.addEventListener("keydown", (event) => {
+    if (event.isComposing || event.defaultPrevented || event.repeat && !"jk".includes(event.key)) return;
+    const modal = Boolean(document.querySelector("dialog[open]"));
+    if (keys.press({ key: event.key, ctrlKey: event.ctrlKey, metaKey: event.metaKey, altKey: event.altKey,
+      shiftKey: event.shiftKey, target: event.target, modal })) event.preventDefault();
+  });
+}
