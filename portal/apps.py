@@ -9,6 +9,7 @@ class PortalConfig(AppConfig):
         from portal import (
             fhir_records,  # noqa: F401 - registers its handlers
             my_record,
+            receivers,  # noqa: F401 - listens
         )
 
         my_record.fill()

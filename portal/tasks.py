@@ -2,9 +2,15 @@
 
 from celery import shared_task
 
-from portal import inspection, my_data
+from config.security import throttle
+from portal import account_mail, inspection, my_data
 
-SCHEDULE = {"portal.tasks.sweep_uploads": 30, "portal.tasks.tend_my_data": 60}
+SCHEDULE = {
+    "portal.tasks.send_due_account_mail": 30,
+    "portal.tasks.sweep_attempts": 3600,
+    "portal.tasks.sweep_uploads": 30,
+    "portal.tasks.tend_my_data": 60,
+}
 
 
 @shared_task(name="portal.tasks.process_upload")
@@ -31,3 +37,21 @@ def tend_my_data() -> int:
     for export_id in my_data.due():
         build_my_data.delay(export_id)
     return my_data.expire()
+
+
+@shared_task(name="portal.tasks.send_account_mail")
+def send_account_mail(letter_id: int) -> bool:
+    """Send one letter about an account; a second run finds it sent."""
+    return account_mail.send(letter_id)
+
+
+@shared_task(name="portal.tasks.send_due_account_mail")
+def send_due_account_mail() -> int:
+    """Send what could not be sent before."""
+    return account_mail.send_due()
+
+
+@shared_task(name="portal.tasks.sweep_attempts")
+def sweep_attempts() -> int:
+    """Drop tries that no limit counts any more."""
+    return throttle.sweep()

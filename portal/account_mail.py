@@ -1,0 +1,249 @@
+"""Letters about somebody's account. They say what happened and what to do, and nothing about health.
+
+A letter is a row until it is sent, so that one is neither lost while the mail server is away nor sent from
+within a transaction. The link or code it carries is made when it goes out and kept as a digest alone.
+"""
+
+import structlog
+from celery import current_app
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.db.models import F
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
+from kombu.exceptions import OperationalError
+
+from portal import one_time
+from portal.models import AccountMail, Invitation, OneTimeSecret, Patient, User
+
+MOST_TRIES = 20
+AT_ONCE = 50
+NOT_YOU = _("If this was not you, call us at %(phone)s.")
+
+# kind: (subject, body, name of the page whose link it carries)
+LETTERS = {
+    "reset": (
+        _("Choose a new password"),
+        _("Somebody asked for a new password for your account. This link works once, for 30 minutes:"),
+        "portal:new-password",
+    ),
+    "email": (
+        _("Confirm your new e-mail address"),
+        _("Open this link to use this address for your account. It works once, for 30 minutes:"),
+        "portal:confirm-email",
+    ),
+    "registration": (
+        _("Your registration code"),
+        _("Type this code on the registration page within 10 minutes:"),
+        "",
+    ),
+    "enrolment": (
+        _("Your code for a new second factor"),
+        _("Sign in and type this code within 24 hours:"),
+        "",
+    ),
+    "invitation_patient": (
+        _("Your invitation to our portal"),
+        _("Open your account with this link. It works once, for 7 days:"),
+        "portal:invitation",
+    ),
+    "invitation_caregiver": (
+        _("You are invited to help somebody in our portal"),
+        _("Somebody named you as their caregiver. This link works once, for 7 days:"),
+        "portal:invitation",
+    ),
+    "invitation_staff": (
+        _("Your account is ready to be set up"),
+        _("Choose a password and set up a second factor with this link. It works once, for 3 days:"),
+        "portal:invitation",
+    ),
+    "account_made": (
+        _("Your account is open"),
+        _("An account with this e-mail address was opened in our portal."),
+        "",
+    ),
+    "account_known": (
+        _("You have an account already"),
+        _(
+            "Somebody tried to register with your records. You have an account: sign in, or ask for a new password."
+        ),
+        "",
+    ),
+    "password_changed": (
+        _("Your password was changed"),
+        _("The password of your account was changed, and all its sessions were ended."),
+        "",
+    ),
+    "email_changed": (
+        _("Your e-mail address was changed"),
+        _("The e-mail address of your account was changed. This is the last letter to this one."),
+        "",
+    ),
+    "factor_added": (
+        _("A second factor was added"),
+        _("A new second factor can now be used to sign in."),
+        "",
+    ),
+    "factor_removed": (
+        _("A second factor was removed"),
+        _("A second factor of your account was removed."),
+        "",
+    ),
+    "factor_reset": (
+        _("Your second factor was reset"),
+        _(
+            "Our staff took away the second factors of your account at your request. Another letter tells how to go on."
+        ),
+        "",
+    ),
+    "recovery_used": (
+        _("A recovery code was used"),
+        _("Somebody signed in to your account with a recovery code."),
+        "",
+    ),
+    "recovery_renewed": (
+        _("New recovery codes"),
+        _("New recovery codes were made for your account; the old ones are void."),
+        "",
+    ),
+    "contact_changed": (
+        _("Your contact details were changed"),
+        _("Contact details in your record were changed at your request. Sign in to our portal to see them."),
+        "",
+    ),
+    "export_ready": (
+        _("The copy you asked for is ready"),
+        _("Something you asked for is ready for you in our portal. Sign in within 7 days to fetch it."),
+        "",
+    ),
+    "deactivated": (_("Your account was closed"), _("Your account can no longer be used to sign in."), ""),
+}
+
+log = structlog.get_logger(__name__)
+
+
+def tell(user: User, kind: str, *, to: str = "") -> None:
+    """A letter to somebody at their address on file, or at ``to``, the one they had before."""
+    _post(kind, to=to or user.email, language=user.language, realm=user.realm)
+
+
+def send_link(user: User, secret: OneTimeSecret) -> None:
+    """The link that carries a one-time secret; for a new address, to that one."""
+    to = secret.new_email or user.email
+    _post(secret.purpose, to=to, language=user.language, realm=user.realm, secret=secret)
+
+
+send_code = send_link
+
+
+def tell_contact(patient: Patient, kind: str, *, to: str = "") -> None:
+    """A letter to a patient, with or without an account, at the address on file or at ``to``."""
+    if address := to or patient.email:
+        _post(kind, to=address, language=patient.language, realm="patient")
+
+
+def send_registration_code(secret: OneTimeSecret) -> None:
+    patient = secret.patient
+    if patient is not None:
+        _post("registration", to=patient.email, language=patient.language, realm="patient", secret=secret)
+
+
+def tell_known(patient: Patient) -> None:
+    """To a patient who registers but has an account."""
+    _post("account_known", to=patient.email, language=patient.language, realm="patient")
+
+
+def send_invitation(invitation: Invitation, language: str) -> None:
+    realm = "staff" if invitation.kind == "staff" else "patient"
+    _post(
+        f"invitation_{invitation.kind}",
+        to=invitation.email,
+        language=language,
+        realm=realm,
+        invitation=invitation,
+    )
+
+
+def _post(
+    kind: str,
+    *,
+    to: str,
+    language: str,
+    realm: str,
+    secret: OneTimeSecret | None = None,
+    invitation: Invitation | None = None,
+) -> None:
+    letter = AccountMail.objects.create(
+        kind=kind, to=to, language=language, realm=realm, secret=secret, invitation=invitation
+    )
+    transaction.on_commit(lambda: _hand_over(letter.pk))
+
+
+def post_nothing() -> None:
+    """As much work as posting a letter takes, for whoever gets none."""
+    letter = AccountMail.objects.create(kind="none", realm="patient", sent_at=timezone.now())
+    transaction.on_commit(lambda: _hand_over(letter.pk))
+
+
+def _hand_over(letter_id: int) -> None:
+    """Let a worker send it at once. Where none can be told, the schedule finds it."""
+    try:
+        current_app.send_task("portal.tasks.send_account_mail", [letter_id], retry=False)
+    except OperationalError:
+        log.warning("The task queue can't be reached; mail waits for the schedule.")
+
+
+def send_due() -> int:
+    """Send every letter that waits. Gives how many went out."""
+    waiting = AccountMail.objects.filter(sent_at=None, tries__lt=MOST_TRIES).order_by("created_at")
+    return sum(send(letter_id) for letter_id in waiting.values_list("pk", flat=True)[:AT_ONCE])
+
+
+def send(letter_id: int) -> bool:
+    """Send one letter, once. False where it went out before, is being sent, or the server would not take it."""
+    with transaction.atomic():
+        waiting = AccountMail.objects.select_for_update(skip_locked=True, of=("self",))
+        letter = waiting.filter(pk=letter_id, sent_at=None).first()
+        if letter is None:
+            return False
+        try:
+            _compose(letter).send()
+        except OSError:
+            AccountMail.objects.filter(pk=letter_id).update(tries=F("tries") + 1)
+            log.warning("The mail server would not take a letter.", kind=letter.kind)
+            return False
+        AccountMail.objects.filter(pk=letter_id).update(sent_at=timezone.now(), to="")
+    return True
+
+
+def _compose(letter: AccountMail) -> EmailMessage:
+    subject, body, page = LETTERS[letter.kind]
+    known = {"supplier": settings.SUPPLIER_NAME, "phone": settings.SUPPLIER_PHONE}
+    with translation.override(letter.language):
+        parts = [str(body), _carried(letter, page), str(NOT_YOU) % known, settings.SUPPLIER_NAME]
+        return EmailMessage(
+            f"{settings.SUPPLIER_NAME}: {subject}", "\n\n".join(filter(None, parts)), to=[letter.to]
+        )
+
+
+def _carried(letter: AccountMail, page: str) -> str:
+    """The link or the code of a letter, made now."""
+    if letter.invitation is not None:
+        return _link(page, _invitation_token(letter.invitation))
+    if letter.secret is None:
+        return ""
+    if page:
+        return _link(page, one_time.new_token(letter.secret))
+    return one_time.new_code(letter.secret)
+
+
+def _link(page: str, token: str) -> str:
+    return f"{settings.PUBLIC_URL}{reverse(page)}?token={token}"
+
+
+def _invitation_token(invitation: Invitation) -> str:
+    token = one_time.token()
+    Invitation.objects.filter(pk=invitation.pk).update(token_digest=one_time.digest_of(token))
+    return token

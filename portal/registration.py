@@ -1,0 +1,114 @@
+"""Patients open their own account: by what they know of their records, then a code to a contact on file.
+
+What is known alone opens nothing, and the answer is the same whether or not it was right. Three failures
+close the way to that record for a while.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import transaction
+from django.utils import timezone
+
+from config.security import audit, normal
+from config.security.throttle import Limit, TooMany, give_back, spent, take
+from portal import account_mail, one_time, passwords
+from portal.access import PATIENT_REALM
+from portal.models import OneTimeSecret, Order, Patient, RoleGrant, User
+
+PER_RECORD = Limit("registration of record", 3, 3600)
+PER_ADDRESS = Limit("registration from address", 10, 3600)
+CODES_PER_RECORD = Limit("registration codes of record", 3, 3600)
+
+
+@dataclass(frozen=True)
+class Proofs:
+    """What somebody says of themselves. ``number`` is an account or an order number."""
+
+    number: str
+    last_name: str
+    birth_date: date
+
+
+class WrongCode(Exception):
+    """The code is wrong, or nothing was sent."""
+
+
+def begin(*, proofs: Proofs, address: str) -> OneTimeSecret:
+    """Send a code where the proofs are right. The secret that comes back looks the same where nothing was sent.
+
+    Raises throttle.TooMany by address.
+    """
+    taken = take((PER_ADDRESS, address))
+    patient = _matching(proofs)
+    if patient is None or not patient.email or not _may_send(patient):
+        account_mail.post_nothing()
+        return one_time.issue("registration")
+    give_back(taken)
+    with transaction.atomic():
+        audit.event("verify", what="registration", subjects=[patient], outcome="ok")
+        if patient.user_id is not None or User.objects.by_email(patient.email, PATIENT_REALM):
+            account_mail.tell_known(patient)
+            return one_time.issue("registration")
+        secret = one_time.issue("registration", patient=patient)
+        account_mail.send_registration_code(secret)
+    return secret
+
+
+def _matching(proofs: Proofs) -> Patient | None:
+    """The patient the number belongs to, where the rest is right too. Failures count against the record."""
+    patient = _by_number(proofs.number)
+    if patient is None or spent(PER_RECORD, patient.pk):
+        return None
+    same_name = normal.name(patient.last_name) == normal.name(proofs.last_name)
+    if same_name and patient.birth_date == proofs.birth_date:
+        return patient
+    take((PER_RECORD, patient.pk))
+    audit.event("verify", what="registration", subjects=[patient], outcome="failed")
+    return None
+
+
+def _by_number(number: str) -> Patient | None:
+    wanted = number.strip().upper()
+    if patient := Patient.objects.filter(account_number=wanted).first():
+        return patient
+    order = Order.objects.select_related("patient").filter(number=wanted).first()
+    return order.patient if order else None
+
+
+def _may_send(patient: Patient) -> bool:
+    try:
+        take((CODES_PER_RECORD, patient.pk))
+    except TooMany:
+        return False
+    return True
+
+
+def finish(secret: OneTimeSecret, *, code: str, password: str) -> User:
+    """Open the account with the code. Raises WrongCode, or ValidationError for the password."""
+    passwords.check(password, realm=PATIENT_REALM)
+    user = None
+    with transaction.atomic():
+        if one_time.redeem(secret, code) and secret.patient_id:
+            user = _open(Patient.objects.select_for_update(of=("self",)).get(pk=secret.patient_id), password)
+    if user is None:
+        raise WrongCode
+    return user
+
+
+def _open(patient: Patient, password: str) -> User | None:
+    if patient.user_id is not None:
+        return None
+    password = passwords.check(password, realm=PATIENT_REALM, known=[patient.name, patient.email])
+    user = User(
+        realm=PATIENT_REALM, email=patient.email, display_name=patient.name, language=patient.language
+    )
+    user.set_password(password)
+    user.password_changed_at = timezone.now()
+    user.save()
+    RoleGrant.objects.create(user=user, role="patient")
+    patient.user = user
+    patient.save(update_fields=["user"])
+    audit.event("security", what="account opened", subjects=[patient], objects=[user], actor=user)
+    account_mail.tell(user, "account_made")
+    return user
