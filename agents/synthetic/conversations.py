@@ -209,7 +209,7 @@ class Desk:
         subject = next(row[3] for row in phrases.REASONS if row[0] == code)
         case = (
             pk, self._uuid(), case_number(self.share.first_number + number - self.share.first), patient, order[0], self.seal["case_guest"](""),
-            self.seal["subject"](subject), list(_subject_tokens(subject)), channel, reason, line, priority,
+            self.seal["subject"](subject), _subject_tokens(subject), channel, reason, line, priority,
             agent[0] if agent else None, team, state, self.rng.choice(DISPOSITIONS) if closed else "",
             self.seal["next_step"]("Nothing open" if closed else ""), opened, closed_at, last_at, last[0],
             1 if customer_last and not closed else 0, 1,
@@ -254,7 +254,7 @@ class Desk:
                 self._next_message(), talk, None if note else seq, staff_seq if note else None, kind, role,
                 author[0] if author else None, f"u{author[0]}" if author else f"p{patient}",
                 self.seal["author_name"](author[1] if author else full_name), self.seal["body"](body),
-                list(_body_tokens(body)), self._uuid(), None, None, 0, "", self.seal["extra"](None), at,
+                _body_tokens(body), self._uuid(), None, None, 0, "", self.seal["extra"](None), at,
             )  # fmt: skip
             at = min(at + timedelta(seconds=self.rng.randint(20, 2400)), self.now)
 
@@ -278,18 +278,19 @@ class Desk:
 
 
 @lru_cache(maxsize=50_000)
-def _body_tokens(body: str) -> tuple[str, ...]:
-    return tuple(_tokens(Message, "body_tokens", body=body))
+def _body_tokens(body: str) -> str:
+    return _tokens(Message, "body_tokens", body=body)
 
 
 @lru_cache(maxsize=1_000)
-def _subject_tokens(subject: str) -> tuple[str, ...]:
-    return tuple(_tokens(Case, "subject_tokens", subject=subject))
+def _subject_tokens(subject: str) -> str:
+    return _tokens(Case, "subject_tokens", subject=subject)
 
 
-def _tokens(model: Any, name: str, **values: str) -> list[str]:
+def _tokens(model: Any, name: str, **values: str) -> str:
+    """An array as PostgreSQL writes it; the digests hold nothing that wants quoting."""
     field = model._meta.get_field(name)
-    return field.pre_save(model(**values), True) or []
+    return "{" + ",".join(field.pre_save(model(**values), True) or []) + "}"
 
 
 def write_share(work: tuple[str, Cast, Share, datetime, int, str]) -> int:

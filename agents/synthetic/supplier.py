@@ -15,6 +15,7 @@ from agents.synthetic.conversations import Cast, Share
 from agents.synthetic.loading import copy_models, give_keys, reserve, reserve_numbers
 from agents.synthetic.orders import OrderBook
 from agents.synthetic.processes import over_shares
+from agents.synthetic.records import WITH_FILES, add_files
 from agents.synthetic.rhythm import Rhythm
 from agents.synthetic.staff import accounts, create_customers, create_staff
 from billing.models import Payer
@@ -54,7 +55,9 @@ def load(size: Size, now: datetime, say: Say) -> None:
         say("Catalogue and staff are in.")
         _patients(rng, size, now, say)
         with transaction.atomic():
-            create_customers(list(Patient.objects.order_by("pk")[:2]))
+            first = list(Patient.objects.order_by("pk")[:WITH_FILES])
+            create_customers(first[:2])
+            add_files(ACTOR, size.seed, first)
         _cases(size, now, say)
         audit.event("import", what="synthetic supplier", outcome="ok")
     _analyze()
