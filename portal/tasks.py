@@ -3,9 +3,10 @@
 from celery import shared_task
 
 from config.security import throttle
-from portal import account_mail, inspection, my_data
+from portal import access_trail, account_mail, inspection, my_data
 
 SCHEDULE = {
+    "portal.tasks.seal_trail": 60,
     "portal.tasks.send_due_account_mail": 30,
     "portal.tasks.sweep_attempts": 3600,
     "portal.tasks.sweep_uploads": 30,
@@ -55,3 +56,9 @@ def send_due_account_mail() -> int:
 def sweep_attempts() -> int:
     """Drop tries that no limit counts any more."""
     return throttle.sweep()
+
+
+@shared_task(name="portal.tasks.seal_trail")
+def seal_trail() -> int:
+    """Seal what the access trail has not sealed yet. Gives how many entries."""
+    return access_trail.seal()

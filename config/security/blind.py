@@ -174,6 +174,7 @@ class Matches(Lookup):  # type: ignore[type-arg]
 
     lookup_name = "matches"
     prepare_rhs = False
+    can_use_none_as_rhs = True
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         candidates = self.lhs.output_field.candidates(self.rhs)
@@ -214,9 +215,9 @@ class SearchTokensField(Derived, ArrayField):
         value = crypto.mac(PURPOSE, f"{self.place}|{term}".encode(), key_id)
         return urlsafe_b64encode(value[:TOKEN_BYTES]).decode()
 
-    def candidates(self, text: str) -> list[list[str]]:
+    def candidates(self, text: str | None) -> list[list[str]]:
         """One list of tokens per live key: a row that holds all of one list has all the words."""
-        terms = words(text)
+        terms = words(text or "")
         return [self.tokens(terms, key_id)[1:] for key_id in crypto.ring().ids] if terms else []
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -237,6 +238,7 @@ class TokensMatch(Lookup):  # type: ignore[type-arg]
 
     lookup_name = "matches"
     prepare_rhs = False
+    can_use_none_as_rhs = True
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         candidates = self.lhs.output_field.candidates(self.rhs)

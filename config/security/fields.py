@@ -84,7 +84,7 @@ class Sealed:
         return None if value is None else seal_text(self.plain_text(value), self.place)
 
     def _own_case(self, expression: Any) -> Any:
-        """``bulk_update`` builds a Case of plain Values of this field, each sealed by itself; no other goes."""
+        """``bulk_update`` builds a Case of plain Values of this field, each sealed apart; no other goes."""
         case = expression.get_source_expressions()[0] if isinstance(expression, Cast) else expression
         leaves = [*(when.result for when in case.cases), case.default] if isinstance(case, Case) else [case]
         if not isinstance(case, Case) or not all(self._own_value(leaf) for leaf in leaves):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from django.apps import apps
-from django.db import connection, models
+from django.db import connection
 from psycopg import sql
 
 from config.security import crypto
@@ -58,7 +58,7 @@ def sources() -> list[Source]:
     return columns + _elsewhere
 
 
-def column_kind(column: models.Field[Any, Any]) -> Callable[[Any], Source] | None:
+def column_kind(column: Any) -> Callable[[Any], Source] | None:
     for kind, source in (
         (Sealed, SealedColumn),
         (BlindIndexField, IndexColumn),
