@@ -45,18 +45,18 @@ def only_sentence(logger: Any, name: str, event: EventDict) -> EventDict:
     if record is None or event.get("_from_structlog"):
         return event
     if record.name == ACCESS:
-        event["event"] = _access_line(record)
+        event["event"] = _access_line(event.get("positional_args"), str(record.msg))
     elif not record.name.startswith(SPOKEN):
         event["event"] = str(record.msg)
     return event
 
 
-def _access_line(record: logging.LogRecord) -> str:
+def _access_line(values: Any, sentence: str) -> str:
     """Method, path and status. A query string holds what people search for."""
-    if isinstance(record.args, tuple) and len(record.args) == 5:
-        _, method, path, _, status = record.args
+    if isinstance(values, tuple) and len(values) == 5:
+        _, method, path, _, status = values
         return f"{method} {str(path).partition('?')[0]} {status}"
-    return str(record.msg)
+    return sentence
 
 
 def places_of_error(logger: Any, name: str, event: EventDict) -> EventDict:
@@ -69,6 +69,14 @@ def places_of_error(logger: Any, name: str, event: EventDict) -> EventDict:
         frames = traceback.extract_tb(error.__traceback__)
         event["places"] = " > ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:])
     return event
+
+
+class Stderr(logging.StreamHandler):
+    """Standard error as it is at the moment of writing: servers and tests exchange it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
 
 
 SHARED: list[Any] = [
@@ -90,7 +98,7 @@ def configure(profile: str, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": structlog.stdlib.ProcessorFormatter, **_formatting(renderer)}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "handlers": {"stderr": {"()": Stderr, "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {name: {"handlers": [], "propagate": True} for name in ("uvicorn", ACCESS, "uvicorn.error")}
         | {"django.request": {"level": "ERROR"}, "httpx": {"level": "WARNING"}, "axes": {"level": "WARNING"}},
@@ -109,5 +117,6 @@ def _formatting(renderer: Any) -> dict[str, Any]:
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     return {
         "foreign_pre_chain": SHARED,
+        "pass_foreign_args": True,
         "processors": [places_of_error, only_sentence, keep_allowed, remove, renderer],
     }
