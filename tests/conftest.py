@@ -6,6 +6,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from tests import databases
@@ -48,6 +49,12 @@ def _flush(self: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _flush  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def trail_anchor(settings: Any, tmp_path: Path) -> None:
+    """Each test's trail begins anew, so does its anchor."""
+    settings.TRAIL_ANCHOR = str(tmp_path / "trail-anchor.log")
 
 
 @pytest.fixture

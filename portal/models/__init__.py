@@ -1,4 +1,4 @@
-from portal.models.access_trail import AccessEntry, TrailSeal
+from portal.models.access_trail import AccessEntry, AccessReason, TrailQueue, TrailSeal
 from portal.models.clinical import Diagnosis
 from portal.models.documents import Document, Upload
 from portal.models.exports import DataExport
@@ -33,6 +33,7 @@ __all__ = [
     "RecoveryCode",
     "TotpDevice",
     "AccessEntry",
+    "AccessReason",
     "Caregiver",
     "Consent",
     "ContactChange",
@@ -53,6 +54,7 @@ __all__ = [
     "ShipmentEvent",
     "ShipmentLine",
     "SourceRecord",
+    "TrailQueue",
     "TrailSeal",
     "Upload",
     "User",
