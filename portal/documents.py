@@ -5,7 +5,7 @@ make ourselves.
 """
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +15,14 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from config.security import audit
-from config.security.storage import NotStored
 from config.security.streams import Readable, Reader
 from portal import owners
 from portal.access import System, require
 from portal.inspection import Digesting
 from portal.models import Document, Order, Patient, Upload
-from portal.models.documents import DocumentKind, DocumentState, UploadState
+from portal.models.documents import DocumentKind, DocumentState
 from portal.owners import OWNERS
-from portal.uploads import abandon, add_chunk, clean_filename, part_names, remove_parts, vault
+from portal.uploads import abandon, add_chunk, clean_filename, remove_parts, vault
 from portal.uploads import begin as begin_upload
 from portal.uploads import find as find_upload
 from portal.uploads import finish as finish_upload
@@ -42,11 +41,8 @@ __all__ = [
     "open_document",
     "open_thumbnail",
     "review",
-    "rewrap_all",
     "withdraw",
 ]
-
-Progress = Callable[[int, int], None]
 
 
 class NotReadable(Exception):
@@ -175,33 +171,8 @@ def discard(actor: Any, document: Document) -> None:
         _empty(Document.objects.select_for_update(of=("self",)).get(pk=document.pk), DocumentState.WITHDRAWN)
 
 
-def rewrap_all(progress: Progress = lambda done, total: None) -> int:
-    """Put every file's key under the newest master key; how many had to be. Can be run again any time."""
-    documents = Document.objects.exclude(storage_name="").order_by("pk")
-    uploads = Upload.objects.filter(state=UploadState.OPEN).order_by("pk")
-    total, done, changed = documents.count() + uploads.count(), 0, 0
-    for rows, names_of in ((documents, _names_of), (uploads, part_names)):
-        for key in list(rows.values_list("pk", flat=True)):
-            changed += _rewrap(rows.model, key, names_of)
-            done += 1
-            progress(done, total)
-    return changed
-
-
-def _rewrap(model: Any, key: int, names_of: Callable[[Any], Any]) -> int:
-    """The row is held meanwhile, or a file that is just taken back would come to life again."""
-    with transaction.atomic():
-        row = model.objects.select_for_update(of=("self",)).get(pk=key)
-        changed = 0
-        for name in list(names_of(row)):
-            try:
-                changed += vault().rewrap(name)
-            except (NotStored, FileNotFoundError):
-                continue
-        return changed
-
-
-def _names_of(document: Document) -> list[str]:
+def names_of(document: Document) -> list[str]:
+    """What is stored of a document: the file and its small picture."""
     return [name for name in (document.storage_name, document.thumbnail_name) if name]
 
 
@@ -237,7 +208,7 @@ def _is_theirs(actor: Any, document: Document) -> bool:
 
 def _empty(document: Document, state: DocumentState) -> None:
     """Leave the row and remove the bytes, once the row says so for good."""
-    names = _names_of(document)
+    names = names_of(document)
     document.state, document.storage_name, document.thumbnail_name = state, "", ""
     document.save(update_fields=["state", "storage_name", "thumbnail_name", "changed_at"])
     upload = Upload.objects.filter(document=document).first()

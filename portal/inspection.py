@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
@@ -31,7 +32,7 @@ from portal import films, formats, signals
 from portal.access import System
 from portal.models import Document, Upload
 from portal.models.documents import DocumentKind, DocumentState, Refusal, UploadState
-from portal.uploads import MEGABYTE, Arrived, abandon, remove_parts, vault
+from portal.uploads import MEGABYTE, Arrived, Closed, abandon, remove_parts, vault
 
 log = structlog.get_logger(__name__)
 
@@ -256,7 +257,7 @@ def _announce(document: Document) -> None:
 
 
 def _expire(upload: Upload) -> None:
-    with acting(INSPECTOR):
+    with acting(INSPECTOR), suppress(Closed):
         abandon(INSPECTOR, upload.ref)
 
 

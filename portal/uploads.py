@@ -5,7 +5,6 @@ place, so nobody's plain bytes touch a disk and a torn write is simply written a
 session it began in: the same person goes on where it stopped.
 """
 
-import io
 import re
 import unicodedata
 import uuid
@@ -25,6 +24,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from config.security.storage import StorageFull, Vault
+from config.security.streams import InPieces
 from portal import owners
 from portal.access import STAFF_REALM, System, require
 from portal.models import Document, Order, Patient, Upload, User
@@ -163,7 +163,7 @@ def abandon(actor: Any, ref: uuid.UUID | str) -> Upload:
     """Give up an upload that is not finished; its bytes are removed."""
     with transaction.atomic():
         upload = find(actor, ref, lock=True)
-        _require_open(upload)
+        _require_unfinished(upload)
         upload.state = UploadState.ABANDONED
         upload.save(update_fields=["state"])
         transaction.on_commit(lambda: remove_parts(upload), robust=True)
@@ -237,7 +237,7 @@ class _Part:
     name: str
 
 
-class Arrived(io.RawIOBase):
+class Arrived(InPieces):
     """The chunks of an upload as one seekable stream."""
 
     def __init__(self, upload: Upload) -> None:
@@ -247,34 +247,18 @@ class Arrived(io.RawIOBase):
             stop = self.size + default_storage.size(name)
             self.parts.append(_Part(self.size, stop, name))
             self.size = stop
-        self.position = 0
         self.held = _Part(0, 0, "")
         self.bytes = b""
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self.position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence]
-        self.position = max(0, base + offset)
-        return self.position
-
-    def readinto(self, buffer: Any) -> int:
+    def piece(self, limit: int) -> bytes | memoryview:
         if self.position >= self.size:
-            return 0
+            return b""
         if not self.held.start <= self.position < self.held.stop:
             self._hold(next(part for part in self.parts if part.start <= self.position < part.stop))
         start = self.position - self.held.start
-        piece = memoryview(self.bytes)[start : start + len(buffer)]
-        buffer[: len(piece)] = piece
+        piece = memoryview(self.bytes)[start : start + limit]
         self.position += len(piece)
-        return len(piece)
+        return piece
 
     def _hold(self, part: _Part) -> None:
         with vault().open_reader(part.name) as reader:
@@ -330,9 +314,13 @@ def _may_go_on(actor: Any, upload: Upload) -> bool:
     return bool(upload.owner_ref) and owners.reaches(actor, upload.owner_ref)
 
 
-def _require_open(upload: Upload) -> None:
+def _require_unfinished(upload: Upload) -> None:
     if upload.state != UploadState.OPEN:
         raise Closed(_("This file was sent or given up already. Please choose it again."))
+
+
+def _require_open(upload: Upload) -> None:
+    _require_unfinished(upload)
     if upload.expires_at < timezone.now():
         raise Closed(_("This file waited too long to be finished. Please choose it again."))
 

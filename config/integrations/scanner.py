@@ -1,8 +1,8 @@
 """The virus scanner: clamd, spoken to by INSTREAM over its socket (``CLAMD_URL``).
 
 Only a plain "OK" is clean. Whatever else there is - no scanner, no signatures, a cut line, a file over
-clamd's own limits - is ``NotScanned``, and the file stays in quarantine. A clamd without signatures calls everything
-clean, so before any verdict counts it must find the harmless EICAR test file (``works``).
+clamd's own limits - is ``NotScanned``, and the file stays in quarantine. A clamd without signatures calls
+everything clean, so before any verdict counts it must find the harmless EICAR test file (``works``).
 
 clamd needs ``StreamMaxLength``, ``MaxFileSize`` and ``MaxScanSize`` of at least 512M and
 ``AlertExceedsMax yes``, or it passes what it did not read.

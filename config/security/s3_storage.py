@@ -43,6 +43,12 @@ class EncryptedS3Storage(Vault, S3Storage):
         self._upload(name, sealer)
         return sealer.size
 
+    def key_id(self, name: str) -> str:
+        try:
+            return streams.key_id(_ranged(self._object(name), 0, HEADER_SIZE))
+        except ClientError as error:
+            raise _meaning(error) from None
+
     def rewrap(self, name: str) -> bool:
         body = self._object(name).get()["Body"]
         header = streams.rewrap_header(name, body.read(HEADER_SIZE))

@@ -47,6 +47,10 @@ class Vault:
         """
         raise NotImplementedError
 
+    def key_id(self, name: str) -> str:
+        """The id of the master key a file stands under. Raises NotStored or streams.Damaged."""
+        raise NotImplementedError
+
     def rewrap(self, name: str) -> bool:
         """Put the file's key under the newest master key, in one step; whether it had to be done."""
         raise NotImplementedError
@@ -93,6 +97,13 @@ class EncryptedFileSystemStorage(Vault, FileSystemStorage):
             for piece in sealer:
                 _write_all(part, piece)
         return sealer.size
+
+    def key_id(self, name: str) -> str:
+        try:
+            with Path(self.path(name)).open("rb") as file:
+                return streams.key_id(file.read(HEADER_SIZE))
+        except FileNotFoundError:
+            raise NotStored(errno.ENOENT, "There is no such file in the storage.") from None
 
     def rewrap(self, name: str) -> bool:
         path = Path(self.path(name))

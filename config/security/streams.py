@@ -59,10 +59,14 @@ def unpack_header(name: str, header: bytes) -> tuple[bytes, bytes]:
     return prefix, key
 
 
+def key_id(header: bytes) -> str:
+    """The id of the master key that a file's own key is wrapped by. Raises Damaged."""
+    return crypto.key_of(_fields(header)[1].decode("ascii", "replace")) or ""
+
+
 def rewrap_header(name: str, header: bytes) -> bytes | None:
     """The header with its key under the newest master key, or None where it is so already."""
-    _, wrapped = _fields(header)
-    if crypto.key_of(wrapped.decode("ascii", "replace")) == crypto.ring().newest:
+    if key_id(header) == crypto.ring().newest:
         return None
     return pack_header(name, *unpack_header(name, header))
 
@@ -143,33 +147,14 @@ class SealedStream(io.RawIOBase):
         return taken
 
 
-class Reader(io.RawIOBase):
-    """A stored file, opened: seekable, and no byte of it is handed out that was not proved first."""
+class InPieces(io.RawIOBase):
+    """A seekable stream of ``size`` bytes over ``piece``, which gives what comes next, as much as is at hand."""
 
-    def __init__(
-        self, name: str, stored: int, fetch: Fetch, close: Callable[[], None] = lambda: None
-    ) -> None:
-        """``fetch(offset, length)`` gives stored bytes; ``stored`` is how many there are in all."""
-        self.name, self.fetch, self._close = name, fetch, close
-        self.size = plain_size(stored)
-        self.last = max(0, -(-self.size // CHUNK) - 1)
-        self.prefix, key = unpack_header(name, fetch(0, HEADER_SIZE))
-        self.cipher = AESGCM(key)
-        self.position, self.held, self.chunk = 0, -1, b""
-        self._hold(self.last)
+    size: int
+    position = 0
 
-    def _hold(self, number: int) -> None:
-        if number == self.held:
-            return
-        start = number * CHUNK
-        length = min(CHUNK, self.size - start) + TAG_SIZE
-        sealed = self.fetch(HEADER_SIZE + number * SEALED_CHUNK, length)
-        nonce = _nonce(self.prefix, number, number == self.last)
-        try:
-            self.chunk = self.cipher.decrypt(nonce, sealed, MAGIC + self.prefix)
-        except (InvalidTag, ValueError) as error:
-            raise Damaged("A stored file was changed or cut.") from error
-        self.held = number
+    def piece(self, limit: int) -> bytes | memoryview:
+        raise NotImplementedError
 
     def readable(self) -> bool:
         return True
@@ -185,17 +170,6 @@ class Reader(io.RawIOBase):
         self.position = max(0, base + offset)
         return self.position
 
-    def piece(self, limit: int = CHUNK) -> bytes | memoryview:
-        """The next bytes, at most ``limit`` and at most to the end of a chunk; empty at the end."""
-        if self.position >= self.size:
-            return b""
-        number, start = divmod(self.position, CHUNK)
-        self._hold(number)
-        whole = start == 0 and limit >= len(self.chunk)
-        piece = self.chunk if whole else memoryview(self.chunk)[start : start + limit]
-        self.position += len(piece)
-        return piece
-
     def readinto(self, buffer: Any) -> int:
         piece = self.piece(len(buffer))
         buffer[: len(piece)] = piece
@@ -209,6 +183,46 @@ class Reader(io.RawIOBase):
             pieces.append(piece)
             size -= len(piece)
         return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)
+
+
+class Reader(InPieces):
+    """A stored file, opened: seekable, and no byte of it is handed out that was not proved first."""
+
+    def __init__(
+        self, name: str, stored: int, fetch: Fetch, close: Callable[[], None] = lambda: None
+    ) -> None:
+        """``fetch(offset, length)`` gives stored bytes; ``stored`` is how many there are in all."""
+        self.name, self.fetch, self._close = name, fetch, close
+        self.size = plain_size(stored)
+        self.last = max(0, -(-self.size // CHUNK) - 1)
+        self.prefix, key = unpack_header(name, fetch(0, HEADER_SIZE))
+        self.cipher = AESGCM(key)
+        self.held, self.chunk = -1, b""
+        self._hold(self.last)
+
+    def _hold(self, number: int) -> None:
+        if number == self.held:
+            return
+        start = number * CHUNK
+        length = min(CHUNK, self.size - start) + TAG_SIZE
+        sealed = self.fetch(HEADER_SIZE + number * SEALED_CHUNK, length)
+        nonce = _nonce(self.prefix, number, number == self.last)
+        try:
+            self.chunk = self.cipher.decrypt(nonce, sealed, MAGIC + self.prefix)
+        except (InvalidTag, ValueError) as error:
+            raise Damaged("A stored file was changed or cut.") from error
+        self.held = number
+
+    def piece(self, limit: int = CHUNK) -> bytes | memoryview:
+        """The next bytes, at most ``limit`` and at most to the end of a chunk; empty at the end."""
+        if self.position >= self.size:
+            return b""
+        number, start = divmod(self.position, CHUNK)
+        self._hold(number)
+        whole = start == 0 and limit >= len(self.chunk)
+        piece = self.chunk if whole else memoryview(self.chunk)[start : start + limit]
+        self.position += len(piece)
+        return piece
 
     def span(self, start: int, stop: int) -> Iterator[bytes]:
         """The bytes from ``start`` up to ``stop``, in pieces of a chunk at most."""

@@ -1,0 +1,62 @@
+"""The keys in the heads of stored files, as something to rotate (config/security/rotation.py)."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from django.db import transaction
+
+from config.security import crypto
+from config.security.rotation import Progress
+from config.security.storage import NotStored
+from config.security.streams import Damaged
+from portal.documents import names_of
+from portal.models import Document, Upload
+from portal.models.documents import UploadState
+from portal.uploads import part_names, vault
+
+Named = Callable[[Any], Iterable[str]]
+
+
+class FileKeys:
+    """Every document, its small picture, and the parts of uploads under way."""
+
+    name = "stored files"
+
+    def keys(self) -> Counter[str]:
+        counted: Counter[str] = Counter()
+        for rows, names in self._rows():
+            for row in rows.iterator():
+                counted.update(key for name in names(row) if (key := _key_of(name)))
+        return counted
+
+    def rotate(self, batch: int) -> Iterator[Progress]:
+        for rows, names in self._rows():
+            keys = list(rows.values_list("pk", flat=True))
+            for start in range(0, len(keys), batch):
+                progress = Progress()
+                for key in keys[start : start + batch]:
+                    self._rotate(rows, key, names, progress)
+                yield progress
+
+    def _rows(self) -> list[tuple[Any, Named]]:
+        documents = Document.objects.exclude(storage_name="").order_by("pk")
+        uploads = Upload.objects.filter(state=UploadState.OPEN).order_by("pk")
+        return [(documents, names_of), (uploads, part_names)]
+
+    def _rotate(self, rows: Any, key: int, names: Named, progress: Progress) -> None:
+        """The row is held meanwhile, or a file that is just taken back would come to life again."""
+        with transaction.atomic():
+            row = rows.select_for_update(of=("self",)).filter(pk=key).first()
+            for name in list(names(row)) if row else []:
+                try:
+                    progress.done += _key_of(name) != crypto.ring().newest and vault().rewrap(name)
+                except (Damaged, NotStored):
+                    progress.unreadable.append(f"{row._meta.label} {key}")
+
+
+def _key_of(name: str) -> str | None:
+    try:
+        return vault().key_id(name)
+    except (Damaged, NotStored):
+        return None

@@ -1,0 +1,123 @@
+"""Files for tests, made on the spot: good ones and bad ones of every kind."""
+
+import struct
+import zlib
+from io import BytesIO
+from typing import Any
+
+from PIL import Image, TiffImagePlugin
+from PIL.ExifTags import GPS, IFD, Base
+from pypdf import PdfWriter
+from pypdf.generic import DictionaryObject, NameObject, NumberObject, TextStringObject
+
+PLACE = "30/1"
+
+
+def picture(
+    kind: str = "JPEG", size: tuple[int, int] = (640, 400), mode: str = "RGB", **options: Any
+) -> bytes:
+    out = BytesIO()
+    Image.effect_noise(size, 40).convert(mode).save(out, kind, **options)
+    return out.getvalue()
+
+
+def photo_with_place() -> bytes:
+    """A photo as a phone takes it: upright only by its EXIF, with place, maker and a thumbnail."""
+    image = Image.new("RGB", (600, 400), "white")
+    image.paste("red", (0, 0, 100, 400))
+    exif = image.getexif()
+    exif[Base.Make] = "Synthetic Phone"
+    exif[Base.Orientation] = 6
+    exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitude] = (30.0, 16.0, 2.0)
+    out = BytesIO()
+    image.save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
+def heic() -> bytes:
+    import pillow_heif
+
+    out = BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (320, 240), "teal")).save(out)
+    return out.getvalue()
+
+
+def fax(pages: int = 3) -> bytes:
+    """A TIFF of several pages."""
+    out = BytesIO()
+    first, *rest = [Image.new("1", (400, 300), number % 2) for number in range(pages)]
+    first.save(out, "TIFF", save_all=True, append_images=rest, compression="group4")
+    assert TiffImagePlugin
+    return out.getvalue()
+
+
+def huge_png(width: int = 30_000, height: int = 30_000) -> bytes:
+    """A picture of 900 million points in a few kilobytes: its rows are never all unpacked here."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(10_000_000))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def pdf(pages: int = 1, change: Any = None, **options: Any) -> bytes:
+    """A PDF of blank pages; ``change`` is given the writer before it is written."""
+    writer = PdfWriter()
+    for _ in range(pages):
+        writer.add_blank_page(612, 792)
+    if change:
+        change(writer)
+    out = BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def action(**entries: Any) -> DictionaryObject:
+    return DictionaryObject({NameObject(f"/{name}"): value for name, value in entries.items()})
+
+
+def launch() -> DictionaryObject:
+    return action(S=NameObject("/Launch"), F=TextStringObject("calc.exe"))
+
+
+def _at_root(name: str, value: Any) -> Any:
+    return lambda writer: writer.root_object.__setitem__(NameObject(name), value)
+
+
+ACTIVE_PDFS = {
+    "script": lambda writer: writer.add_js("app.alert('x')"),
+    "attachment": lambda writer: writer.add_attachment("a.txt", b"x"),
+    "opening action": _at_root("/OpenAction", launch()),
+    "event": _at_root("/AA", action(WC=launch())),
+    "launch": lambda writer: writer.pages[0].__setitem__(NameObject("/A"), launch()),
+    "form of its own": _at_root("/AcroForm", action(XFA=TextStringObject("<xdp/>"))),
+    "sends a form": lambda writer: writer.pages[0].__setitem__(
+        NameObject("/A"), action(S=NameObject("/SubmitForm"), F=TextStringObject("http://example.invalid/"))
+    ),
+    "screen": lambda writer: writer.pages[0].__setitem__(
+        NameObject("/X"), action(Subtype=NameObject("/Screen"))
+    ),
+}
+
+
+def opens_on_page_one(writer: PdfWriter) -> None:
+    """What many harmless programs write: a destination, no action."""
+    from pypdf.generic import ArrayObject
+
+    place = ArrayObject([writer.pages[0].indirect_reference, NameObject("/XYZ"), NumberObject(0)])
+    writer.root_object[NameObject("/OpenAction")] = place
+
+
+def box(kind: bytes, data: bytes = b"") -> bytes:
+    return struct.pack(">I", 8 + len(data)) + kind + data
+
+
+def film(
+    data: bytes = b"frames" * 1000, brand: bytes = b"isom", place: bytes = b"+30.2672-097.7431/"
+) -> bytes:
+    """The frame of an MP4, with a note of where it was taken."""
+    track = box(b"trak", box(b"tkhd", bytes(80)) + box(b"meta", b"title:" + place))
+    moov = box(b"moov", box(b"mvhd", bytes(100)) + track + box(b"udta", box(b"\xa9xyz", place)))
+    return box(b"ftyp", brand + bytes(4) + brand) + moov + box(b"mdat", data)
