@@ -42,14 +42,14 @@ def names(draft: Draft, client_id: uuid.UUID | None) -> Whose | None:
 
 def seal(draft: Draft) -> Sealed:
     """Raises UnicodeError, ValueError or TypeError for what can never be stored."""
-    body, redactions = redaction.redact(draft.body)
+    redacted = redaction.redact(draft.body)
     return Sealed(
         draft,
-        BODY.get_db_prep_save(body, connection),
+        BODY.get_db_prep_save(redacted.text, connection),
         NAME.get_db_prep_save(draft.author.name, connection),
-        TOKENS.derived([body]),
+        TOKENS.derived([redacted.text]),
         EXTRA.get_db_prep_save(draft.extra, connection),
-        redactions,
+        redacted.total,
         fingerprint(draft) if draft.client_id else None,
     )
 
