@@ -11,9 +11,7 @@ from datetime import date
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.utils import translation
-from django.utils.translation import gettext_lazy as _
 
 from cases.models import CannedReply, Case
 from portal import saying
@@ -22,14 +20,6 @@ from portal.models import Order, Shipment
 
 SLOT = re.compile(r"\{\s*\.\.\.[^{}]*\}")
 PLACE = re.compile(r"\{([a-z_]+)\}")
-
-
-class Unresolved(ValidationError):
-    """A reply still holds what should have been filled in or written; ``places`` names them."""
-
-    def __init__(self, places: list[str]) -> None:
-        self.places = places
-        super().__init__(_("Fill in %(places)s before you send this."), code="unresolved", params={"places": ", ".join(places)})
 
 
 @dataclass(frozen=True)
@@ -104,15 +94,9 @@ def fill(actor: Any, reply: CannedReply, case: Case) -> Filled:
 
 
 def unresolved(body: str) -> list[str]:
-    """What of a text is still to be filled in or written, as it stands there."""
+    """What of a text is still to be filled in or written. No reply of ours goes out with any."""
     named = [match[0] for match in PLACE.finditer(body) if match[1] in FACTS]
     return [*named, *SLOT.findall(body)]
-
-
-def refuse_unresolved(body: str) -> None:
-    """Unresolved where a reply is not ready to be sent. Asked of every reply of ours, on every channel."""
-    if places := unresolved(body):
-        raise Unresolved(places)
 
 
 def _facts(actor: Any, case: Case) -> Facts:

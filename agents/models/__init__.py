@@ -1,4 +1,4 @@
 from agents.models.presence import AgentPresence
-from agents.models.workspace import Draft
+from agents.models.workspace import Draft, Preferences
 
-__all__ = ["AgentPresence", "Draft"]
+__all__ = ["AgentPresence", "Draft", "Preferences"]

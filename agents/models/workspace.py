@@ -10,14 +10,18 @@ from config.security.fields import EncryptedTextField
 
 
 class Draft(models.Model):
-    """What an agent was writing on a case, kept on the server so that nothing of PHI stays in a browser."""
+    """What an agent was writing on a case, kept on the server so that nothing of PHI stays in a browser.
 
-    KINDS = [("reply", _("Reply")), ("note", _("Note"))]
+    ``since_message`` is the last message that stood in the thread when the draft began.
+    """
+
+    KINDS = [("reply", _("Reply")), ("note", _("Note")), ("whisper", _("Whisper"))]
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="drafts")
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="drafts")
     kind = models.CharField(max_length=8, choices=KINDS, default="reply")
     body = EncryptedTextField(blank=True)
+    since_message = models.BigIntegerField(default=0)
     saved_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -25,3 +29,23 @@ class Draft(models.Model):
 
     def __str__(self) -> str:
         return f"draft {self.pk}"
+
+
+class Preferences(models.Model):
+    """How an agent likes the console to behave."""
+
+    SOUNDS = [("none", _("Never")), ("mine", _("For my own cases")), ("all", _("For every new contact"))]
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="preferences"
+    )
+    shortcuts = models.BooleanField(_("Keyboard shortcuts"), default=True)
+    enter_sends = models.BooleanField(
+        _("Enter sends"),
+        default=False,
+        help_text=_("Otherwise Ctrl+Enter sends and Enter begins a new line."),
+    )
+    sounds = models.CharField(_("Sounds"), max_length=4, choices=SOUNDS, default="mine")
+
+    def __str__(self) -> str:
+        return f"preferences {self.pk}"

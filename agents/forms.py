@@ -1,0 +1,142 @@
+"""What agents send from the console, as far as it can be judged without the rules."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from agents.models import AgentPresence, Preferences
+from agents.presence import MOST_CHATS
+from agents.workspace import LONGEST_DRAFT
+from cases.models import Case, Reason, Team
+from portal.access import PERMISSIONS, STAFF_REALM
+from portal.models import Order, Patient, RoleGrant, User
+
+BY_HAND = [("phone", _("Phone")), ("email", _("E-mail")), ("sms", _("Text message"))]
+
+
+def desk() -> Any:
+    """Staff who work on cases."""
+    holders = RoleGrant.objects.filter(role__in=PERMISSIONS["cases.work"]).values("user")
+    return User.objects.filter(realm=STAFF_REALM, is_active=True, pk__in=holders).order_by("pk")
+
+
+class SayForm(forms.Form):
+    """A reply or a note. ``seen`` is the last message the agent's draft knew of."""
+
+    kind = forms.ChoiceField(choices=[("reply", _("Reply")), ("note", _("Note"))])
+    body = forms.CharField(max_length=LONGEST_DRAFT, strip=False)
+    client_id = forms.UUIDField()
+    seen = forms.IntegerField(min_value=0, required=False)
+    anyway = forms.BooleanField(required=False)
+
+
+class DraftForm(forms.Form):
+    kind = forms.ChoiceField(choices=[("reply", _("Reply")), ("note", _("Note")), ("whisper", _("Whisper"))])
+    body = forms.CharField(max_length=LONGEST_DRAFT, required=False, strip=False)
+    seen = forms.IntegerField(min_value=0, required=False)
+
+    def clean_seen(self) -> int:
+        return self.cleaned_data["seen"] or 0
+
+
+class VersionedForm(forms.Form):
+    """A change of a case, made on what its maker saw; by ``version`` the rule tells if that still stands."""
+
+    version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+
+
+class PersonField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: User) -> str:
+        return str(obj.display_name)
+
+
+class AssignForm(VersionedForm):
+    to = PersonField(User.objects.none(), label=_("Owner"), to_field_name="ref")
+
+    def __init__(self, *args: Any, people: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["to"].queryset = people  # type: ignore[attr-defined]
+
+
+class TransferForm(VersionedForm):
+    """To a person or to a team, with what they should know."""
+
+    to = PersonField(User.objects.none(), label=_("To a person"), to_field_name="ref", required=False)
+    team = forms.ModelChoiceField(
+        Team.objects.all(), label=_("or to a team"), to_field_name="code", required=False
+    )
+    note = forms.CharField(
+        label=_("What they should know"),
+        max_length=2000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+    def __init__(self, *args: Any, people: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["to"].queryset = people  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        chosen = super().clean() or {}
+        if bool(chosen.get("to")) == bool(chosen.get("team")):
+            raise forms.ValidationError(_("Choose a person or a team."))
+        return chosen
+
+
+class CloseForm(VersionedForm):
+    """The one gate a case leaves by."""
+
+    disposition = forms.ChoiceField(label=_("How it ended"), choices=Case.DISPOSITIONS)
+    reason = forms.ModelChoiceField(
+        Reason.objects.filter(active=True), label=_("What it was about"), to_field_name="code"
+    )
+    next_step = forms.CharField(
+        label=_("Next step, and when"),
+        max_length=200,
+        help_text=_("What happens now, by whom and by when; or that nothing is left to do."),
+    )
+
+
+class ReopenForm(VersionedForm):
+    pass
+
+
+class NewCaseForm(forms.Form):
+    """A contact that an agent takes down by hand: a call, for one."""
+
+    channel = forms.ChoiceField(label=_("How they got in touch"), choices=BY_HAND)
+    reason = forms.ModelChoiceField(
+        Reason.objects.filter(active=True), label=_("What it is about"), to_field_name="code"
+    )
+    order = forms.ModelChoiceField(
+        Order.objects.none(), label=_("Order"), to_field_name="number", required=False
+    )
+    subject = forms.CharField(label=_("In a few words"), max_length=160)
+    note = forms.CharField(
+        label=_("What was said"),
+        max_length=LONGEST_DRAFT,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+    def __init__(self, *args: Any, patient: Patient, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        orders: forms.ModelChoiceField = self.fields["order"]  # type: ignore[assignment]
+        orders.queryset = Order.objects.filter(patient=patient)
+        orders.label_from_instance = lambda order: order.number  # type: ignore[method-assign]
+
+
+class SearchForm(forms.Form):
+    words = forms.CharField(max_length=120, required=False)
+
+
+class PresenceForm(forms.Form):
+    state = forms.ChoiceField(choices=AgentPresence.STATES)
+    chat_capacity = forms.IntegerField(min_value=1, max_value=MOST_CHATS, required=False)
+
+
+class PreferencesForm(forms.ModelForm):
+    class Meta:
+        model = Preferences
+        fields = ("shortcuts", "enter_sends", "sounds")

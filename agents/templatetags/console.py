@@ -1,0 +1,71 @@
+"""``{% load console %}``: how the console draws channels, states and events."""
+
+from django import template
+
+from portal import orders
+from portal.models import Document
+
+register = template.Library()
+
+CHANNEL_ICONS = {
+    "phone": "phone",
+    "portal": "app-window",
+    "chat": "message-circle",
+    "email": "mail",
+    "sms": "smartphone",
+}
+STATE_TONES = {"new": "warn", "waiting": "info", "closed": "good"}
+EVENT_ICONS = {
+    "opened": "circle-plus",
+    "assigned": "user-check",
+    "released": "undo-2",
+    "transferred": "forward",
+    "changed": "pencil",
+    "closed": "circle-check",
+    "reopened": "rotate-ccw",
+    "linked": "link",
+    "document": "file-text",
+    "event": "info",
+}
+DOCUMENT_TONES = {
+    "ready": "good",
+    "reviewed": "good",
+    "refused": "bad",
+    "infected": "bad",
+    "not_scanned": "warn",
+}
+STEP_STATES = {"done": "done", "now": "now", "waiting": "todo"}
+
+
+@register.filter
+def channel_icon(channel: str) -> str:
+    return CHANNEL_ICONS.get(channel, "message-square")
+
+
+@register.filter
+def state_tone(state: str) -> str:
+    return STATE_TONES.get(state, "")
+
+
+@register.filter
+def event_icon(kind: str) -> str:
+    return EVENT_ICONS.get(kind, "info")
+
+
+@register.filter
+def document_tone(document: Document) -> str:
+    return DOCUMENT_TONES.get(document.state, "")
+
+
+@register.filter
+def as_steps(told: list[orders.Step]) -> list[dict[str, object]]:
+    """An order's steps as the ``steps`` component wants them."""
+    return [
+        {"name": step.label, "state": STEP_STATES[step.state], "detail": step.sentence, "at": None}
+        for step in told
+    ]
+
+
+@register.filter
+def current_step(told: list[orders.Step]) -> orders.Step | None:
+    return orders.current(told)

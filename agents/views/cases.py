@@ -1,0 +1,182 @@
+"""A case: its thread, what stands beside it, and everything that is done with it."""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET, require_POST
+
+from agents import context, forms, queue, timeline, workspace
+from agents.views.queue import frame, view_or_404
+from cases import canned, conversations
+from cases import cases as case_rules
+from cases.drafts import Refused
+from cases.models import CannedReply, Case
+from portal.access import allowed, door
+
+
+def opened(request: HttpRequest, number: str, what: str = "case") -> Case:
+    """The case, put on the trail as opened; 404 where there is none for this person."""
+    try:
+        return workspace.open_case(request.user, number, what)
+    except Case.DoesNotExist:
+        raise Http404 from None
+
+
+def reached(request: HttpRequest, number: str) -> Case:
+    """The case to act upon, of which nothing is shown."""
+    return get_object_or_404(Case.objects.visible_to(request.user), number=number)
+
+
+def thread(request: HttpRequest, case: Case) -> dict[str, Any]:
+    line = timeline.of(request.user, case)
+    return {
+        "case": case,
+        "timeline": line,
+        "speaking": timeline.speaking(line.conversations),
+        "draft": workspace.draft_of(request.user, case),
+        "longest": workspace.LONGEST_DRAFT,
+        "can_whisper": allowed(request.user, "chat.whisper"),
+    }
+
+
+@require_GET
+@door("cases.view", realm="staff")
+def case(request: HttpRequest, number: str) -> HttpResponseBase:
+    """The thread: alone where the desk around it is on the screen already, with an empty desk else."""
+    shown = thread(request, opened(request, number))
+    if request.htmx and not request.htmx.history_restore_request:
+        return render(request, "agents/case/thread.html", shown)
+    chosen = view_or_404(request.GET.get("view", queue.FIRST))
+    return render(request, "agents/console/desk.html", shown | frame(chosen) | {"pane": "thread"})
+
+
+@require_GET
+@door("cases.view", realm="staff", extends_session=False)
+def head(request: HttpRequest, number: str) -> HttpResponseBase:
+    found = opened(request, number, "case heading")
+    speaking = timeline.speaking(timeline.conversations(request.user, found))
+    return render(request, "agents/case/head.html", {"case": found, "speaking": speaking})
+
+
+@require_GET
+@door("cases.view", realm="staff")
+def earlier(request: HttpRequest, number: str) -> HttpResponseBase:
+    """What was said before the message ``?before=``."""
+    found = opened(request, number, "case: earlier messages")
+    line = timeline.of(request.user, found, before=_number(request, "before"))
+    return render(request, "agents/case/entries.html", {"case": found, "timeline": line})
+
+
+@require_GET
+@door("cases.view", realm="staff", extends_session=False)
+def new(request: HttpRequest, number: str) -> HttpResponseBase:
+    """What was said and done after the message ``?after=``."""
+    found = opened(request, number, "case: new messages")
+    return _entries(request, found, _number(request, "after"))
+
+
+def _entries(request: HttpRequest, case: Case, after: int, status: int = 200) -> HttpResponseBase:
+    line = timeline.since(request.user, case, after=after)
+    shown = {"case": case, "timeline": line, "added": True}
+    return render(request, "agents/case/entries.html", shown, status=status)
+
+
+def _number(request: HttpRequest, name: str) -> int:
+    try:
+        return max(int(request.GET.get(name, "0")), 0)
+    except ValueError:
+        raise Http404 from None
+
+
+@require_GET
+@door("patients.view", realm="staff")
+def beside(request: HttpRequest, number: str) -> HttpResponseBase:
+    found = reached(request, number)
+    shown = {"case": found, "panels": context.beside(request.user, found)}
+    return render(request, "agents/case/beside.html", shown)
+
+
+@require_POST
+@door("patients.unmask", realm="staff")
+def unmask(request: HttpRequest, number: str) -> HttpResponseBase:
+    """The patient's own facts in plain, for this once."""
+    found = reached(request, number)
+    if found.patient_id is None:
+        raise Http404
+    patient, coverages = context.unmask(request.user, found)
+    shown = {"case": found, "patient": patient, "coverages": coverages}
+    return render(request, "agents/case/unmasked.html", shown)
+
+
+@require_GET
+@door("cases.work", realm="staff")
+def canned_replies(request: HttpRequest, number: str) -> HttpResponseBase:
+    found = reached(request, number)
+    return render(
+        request, "agents/case/canned.html", {"case": found, "replies": canned.offered(request.user, found)}
+    )
+
+
+@require_GET
+@door("cases.work", realm="staff")
+def canned_reply(request: HttpRequest, number: str, pk: int) -> HttpResponseBase:
+    """A reply filled for this case: what goes into the composer, and what of it is still to be written."""
+    found = opened(request, number, "case: canned reply")
+    reply = get_object_or_404(CannedReply, pk=pk, active=True)
+    filled = canned.fill(request.user, reply, found)
+    return JsonResponse({"body": filled.body, "missing": filled.missing})
+
+
+@require_POST
+@door("cases.work", realm="staff")
+def draft(request: HttpRequest, number: str) -> HttpResponseBase:
+    found = reached(request, number)
+    form = forms.DraftForm(request.POST)
+    if not form.is_valid():
+        return HttpResponse(status=422)
+    workspace.save_draft(request.user, case=found, **form.cleaned_data)
+    return HttpResponse(status=204)
+
+
+@require_POST
+@door("cases.work", realm="staff")
+def say(request: HttpRequest, number: str) -> HttpResponseBase:
+    """A reply or a note: 201 with what is new; 409 where a colleague replied since the draft began."""
+    found = opened(request, number, "case: reply")
+    form = forms.SayForm(request.POST)
+    if not form.is_valid():
+        return _not_sent(request, " ".join(str(words) for errors in form.errors.values() for words in errors))
+    said = form.cleaned_data
+    if other := _overtaken(request, found, said):
+        return render(request, "agents/case/overtaken.html", {"other": other}, status=409)
+    try:
+        _say(request, found, said)
+    except Refused as refused:
+        return _not_sent(request, refused.detail)
+    workspace.discard_draft(request.user, case=found)
+    return _entries(request, found, said["seen"] or 0, status=201)
+
+
+def _overtaken(request: HttpRequest, case: Case, said: dict[str, Any]) -> Any:
+    if said["anyway"] or said["kind"] == "note" or said["seen"] is None:
+        return None
+    return timeline.newest_reply_of_others(request.user, case, after=said["seen"])
+
+
+def _say(request: HttpRequest, case: Case, said: dict[str, Any]) -> None:
+    thread = timeline.speaking(timeline.conversations(request.user, case)) or conversations.thread_of(case)
+    write = conversations.note if said["kind"] == "note" else conversations.reply
+    write(request.user, conversation=thread, body=said["body"], client_id=said["client_id"])
+
+
+def _not_sent(request: HttpRequest, words: str) -> HttpResponseBase:
+    return render(request, "agents/case/not_sent.html", {"words": words}, status=422)
+
+
+@require_POST
+@door("cases.work", realm="staff")
+def seen(request: HttpRequest, number: str) -> HttpResponseBase:
+    """The case stands before the agent: what its customer wrote is read."""
+    case_rules.seen(request.user, case=reached(request, number))
+    return HttpResponse(status=204)

@@ -1,0 +1,42 @@
+"""How an agent stands, and how they like the console."""
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import trigger_client_event
+
+from agents import forms, workspace
+from agents import presence as rules
+from agents.models import AgentPresence
+from agents.views.answers import closes_dialog
+from portal.access import door
+
+
+@require_POST
+@door("chat.serve", realm="staff")
+def presence(request: HttpRequest) -> HttpResponseBase:
+    form = forms.PresenceForm(request.POST)
+    if not form.is_valid():
+        return HttpResponse(status=422)
+    said = rules.set_state(request.user, **form.cleaned_data)
+    shown = {"presence": said, "presence_states": AgentPresence.STATES}
+    response = render(request, "agents/console/availability.html", shown)
+    return trigger_client_event(response, "queue-changed")
+
+
+@require_GET
+@door("console.use", realm="staff")
+def keys(request: HttpRequest) -> HttpResponseBase:
+    """The sheet of keys, with the switches for those who want none."""
+    form = forms.PreferencesForm(instance=workspace.preferences_of(request.user))
+    return render(request, "agents/console/keys.html", {"form": form})
+
+
+@require_http_methods(["POST"])
+@door("console.use", realm="staff")
+def preferences(request: HttpRequest) -> HttpResponseBase:
+    form = forms.PreferencesForm(request.POST)
+    if not form.is_valid():
+        return render(request, "agents/console/keys.html", {"form": form}, status=422)
+    workspace.save_preferences(request.user, **form.cleaned_data)
+    return closes_dialog("preferences-changed", **form.cleaned_data)

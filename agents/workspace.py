@@ -1,0 +1,78 @@
+"""What an agent works with at the console: the case they open, drafts, and how the console behaves."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from agents.models import Draft, Preferences
+from cases.models import Case
+from config.security import audit
+from portal.access import require
+from portal.models import User
+
+LONGEST_DRAFT = 10_000
+
+
+class DraftTooLong(ValueError):
+    """A draft is longer than any message may be."""
+
+
+def draft_of(actor: User, case: Case) -> Draft | None:
+    """What ``actor`` was writing on ``case``. Nobody reads the drafts of others."""
+    return Draft.objects.filter(user=actor, case=case).first()
+
+
+@transaction.atomic
+def save_draft(actor: User, *, case: Case, kind: str, body: str, seen: int) -> Draft | None:
+    """Keep ``body``; an empty one ends the draft. ``seen``: the last message in the thread when it began."""
+    require(actor, "cases.work", case)
+    if len(body) > LONGEST_DRAFT:
+        raise DraftTooLong
+    if not body.strip():
+        Draft.objects.filter(user=actor, case=case).delete()
+        return None
+    now = timezone.now()
+    draft, began = Draft.objects.get_or_create(
+        user=actor, case=case, defaults={"kind": kind, "body": body, "since_message": seen, "saved_at": now}
+    )
+    if not began:
+        draft.kind, draft.body, draft.saved_at = kind, body, now
+        draft.save(update_fields=["kind", "body", "saved_at"])
+    return draft
+
+
+def discard_draft(actor: User, *, case: Case) -> None:
+    """What was written has been sent, or is given up."""
+    require(actor, "cases.work", case)
+    Draft.objects.filter(user=actor, case=case).delete()
+
+
+def preferences_of(actor: User) -> Preferences:
+    """The agent's own, or the usual ones where nothing was chosen yet."""
+    return Preferences.objects.filter(user=actor).first() or Preferences(user=actor)
+
+
+@transaction.atomic
+def save_preferences(actor: User, **chosen: Any) -> Preferences:
+    """Keep ``shortcuts``, ``enter_sends`` and ``sounds``."""
+    require(actor, "console.use")
+    kept, _new = Preferences.objects.update_or_create(user=actor, defaults=chosen)
+    return kept
+
+
+def open_case(actor: User, number: str, what: str = "case") -> Case:
+    """The case ``number``, opened for its own purpose and put on the trail, or Case.DoesNotExist."""
+    require(actor, "cases.view")
+    cases = Case.objects.visible_to(actor).select_related("patient", "order", "reason", "owner", "team")
+    case: Case = cases.get(number=number)
+    with audit.acting(purpose=purpose(case)):
+        audit.read(
+            [case.patient_id] if case.patient_id else [], what, objects=[case], fields=("name", "messages")
+        )
+    return case
+
+
+def purpose(case: Case) -> str:
+    """What the trail says an opening was for, as the rules of the case work name it too."""
+    return f"case:{case.pk}"
