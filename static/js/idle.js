@@ -26,7 +26,7 @@ function watchPage(page, dialog) {
   const watch = new IdleWatch({
     seconds: Number(page.idleSeconds), warning: Number(page.idleWarning), stay, warn: showLeft, leave,
   });
-  others.addEventListener("message", () => watch.elsewhere());
+  others.addEventListener("message", (event) => (event.data === "active" ? watch.used() : watch.elsewhere()));
   for (const kind of ["keydown", "pointerdown", "input"]) {
     document.addEventListener(kind, () => watch.used(), { passive: true });
   }

@@ -52,6 +52,10 @@ def _shown() -> dict[str, object]:
         "bytes": 2_400_000,
         "page": Paginator(range(95), 10).page(2),
         "rows": ROWS,
+        "topics": [("order_status", "Where is my order?"), ("bill", "A bill")],
+        "years": 7,
+        "identity": "guest",
+        "host": "http://specimen",
         "items": [
             {"name": "Prescription", "state": "done", "detail": "From Dr. Lee", "at": date(2026, 2, 23)},
             {"name": "Insurance check", "state": "done", "detail": "", "at": date(2026, 2, 25)},
