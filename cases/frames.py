@@ -79,6 +79,18 @@ def state(conversation: uuid.UUID, state: str, queue: Frame | None, agent: str |
     }
 
 
+def form_result(conversation: uuid.UUID, client_id: str, form: str, ok: bool, detail: str, tries_left: int) -> Frame:
+    return {
+        "type": "form.result",
+        "conversation": str(conversation),
+        "client_id": client_id,
+        "form": form,
+        "ok": ok,
+        "detail": detail,
+        "tries_left": tries_left,
+    }
+
+
 def resume_done(conversation: uuid.UUID, last_seq: int, last_staff_seq: int | None = None) -> Frame:
     frame: Frame = {"type": "resume.done", "conversation": str(conversation), "last_seq": last_seq}
     return frame if last_staff_seq is None else frame | {"last_staff_seq": last_staff_seq}

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
@@ -47,6 +47,13 @@ def since(marks: Sequence[Mark]) -> list[frames.Frame]:
     return [frames.message(row, attached[row[1]]) for row in rows]
 
 
+def past(mark: Mark, page: Sequence[frames.Frame]) -> Mark:
+    """The mark once a page has been told."""
+    conversation, seq, staff_seq = mark
+    seqs, staff_seqs = ([frame[name] for frame in page if frame[name]] for name in ("seq", "staff_seq"))
+    return conversation, max([seq, *seqs]), max([staff_seq, *staff_seqs])
+
+
 def _opened(row: tuple[Any, ...]) -> list[Any]:
     opened = list(row)
     opened[6] = NAME.from_db_value(row[6])
@@ -70,13 +77,3 @@ def _all(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return list(cursor.fetchall())
-
-
-def whole(conversation: uuid.UUID, *, staff: bool) -> Iterable[frames.Frame]:
-    """All of a conversation, page by page."""
-    seq = 0
-    staff_seq = 0 if staff else NOTHING
-    while page := since([(conversation, seq, staff_seq)]):
-        yield from page
-        seq = max([seq, *(frame["seq"] for frame in page if frame["seq"])])
-        staff_seq = max([staff_seq, *(frame["staff_seq"] for frame in page if frame["staff_seq"])])

@@ -18,7 +18,7 @@ from cases.drafts import STAFF_KINDS, Draft, Outcome, Refused, Stored
 from cases.models import Message
 from cases.sealing import Sealed, Whose, same_body
 from config.security import audit
-from portal.models import DocumentState
+from portal.models.documents import DocumentState
 
 LOCK = """
     SELECT id, channel, state, case_id, patient_id, customer_id, agent_id, last_seq, last_staff_seq

@@ -27,8 +27,11 @@ ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "" if PRODUCTION else "127.0.0.1,loca
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 SANDBOX_PORT = env.number("SANDBOX_PORT", PORT + 1)
 SANDBOX_URL = f"http://127.0.0.1:{SANDBOX_PORT}"
-# Origins of the sites whose pages may hold the chat widget; the demo's sample page stands among the sandboxes.
+# Origins of the sites whose pages may hold the chat widget; the demo's is a sandbox.
 CHAT_EMBED_ORIGINS = env.items("CHAT_EMBED_ORIGINS", SANDBOX_URL if DEMO else "")
+# Messages that one sender may send in 10 seconds, and chats begun from one address in a minute.
+CHAT_MESSAGES_PER_10_S = env.number("CHAT_MESSAGES_PER_10_S", 20)
+CHAT_STARTS_PER_MINUTE = env.number("CHAT_STARTS_PER_MINUTE", 300)
 SANDBOX = env.flag("SANDBOX", not PRODUCTION)
 
 # --- engines ---------------------------------------------------------------------------------------
@@ -168,7 +171,7 @@ OTP_WEBAUTHN_RP_NAME = SUPPLIER_NAME
 OTP_WEBAUTHN_ALLOWED_ORIGINS = [PUBLIC_URL.replace("127.0.0.1", "localhost")]
 OTP_WEBAUTHN_RP_ID = urlsplit(OTP_WEBAUTHN_ALLOWED_ORIGINS[0]).hostname
 OTP_WEBAUTHN_ALLOW_PASSWORDLESS_LOGIN = True
-# django-axes keeps the record of who came and who was turned away; the limits are config/security/throttle.py.
+# django-axes keeps the record of who came and who was turned away; limits are config/security/throttle.py.
 AXES_LOCK_OUT_AT_FAILURE = False
 AXES_USERNAME_CALLABLE = "portal.sign_in.recorded_name"
 AXES_SENSITIVE_PARAMETERS = ["email", "password", "code", "token", "next", "csrfmiddlewaretoken"]
@@ -179,7 +182,9 @@ SILENCED_SYSTEM_CHECKS = ["axes.W003"]  # the backend is ours: axes records by s
 
 # --- keys ------------------------------------------------------------------------------------------
 # "id:base64 of 32 bytes", newest first, comma-separated. config/security/crypto.py derives one key a purpose.
-MASTER_KEYS = env.secret("MASTER_KEYS", "" if PRODUCTION else "demo1:ZGVtby1vbmx5LWtleS10aGF0LXByb2QtcmVmdXNlczE=")
+MASTER_KEYS = env.secret(
+    "MASTER_KEYS", "" if PRODUCTION else "demo1:ZGVtby1vbmx5LWtleS10aGF0LXByb2QtcmVmdXNlczE="
+)
 # Fernet keys of values that were written before AES-256-GCM: read, never written.
 FIELD_ENCRYPTION_KEY = env.items("LEGACY_FERNET_KEYS") or ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]
 AUDITLOG_LOGENTRY_MODEL = "portal.AccessEntry"

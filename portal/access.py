@@ -89,6 +89,10 @@ MAY_GRANT: dict[str, frozenset[str]] = {
 # URL names that open to everybody. Each view is marked ``public`` as well; every other URL wants a door.
 PUBLIC = frozenset(
     {
+        "set_language",
+        "healthz",
+        "readyz",
+        "metrics",
         "portal:sign-in",
         "portal:staff-sign-in",
         "portal:passkey-begin",
@@ -100,6 +104,16 @@ PUBLIC = frozenset(
         "portal:invitation",
         "portal:register",
         "portal:register-code",
+        "cases:chat-start",
+        "cases:privacy",
+        "cases:chat-frame",
+        "cases:chat-widget",
+        "cases:chat-messages",
+        "cases:chat-close",
+        "cases:chat-upload",
+        "cases:chat-uploads",
+        "cases:chat-upload-chunk",
+        "cases:chat-upload-finish",
     }
 )
 

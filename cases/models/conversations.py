@@ -60,7 +60,7 @@ class Conversation(models.Model):
     language = models.CharField(max_length=2, choices=LANGUAGES, default="en")
     state = models.CharField(max_length=8, choices=STATES, default="open")
     ticket_digest = models.CharField(max_length=64, blank=True, db_index=True)
-    session_digest = models.CharField(max_length=64, blank=True)
+    session_digest = models.CharField(max_length=64, blank=True, db_index=True)
     notice_version = models.CharField(max_length=12, blank=True)
     notice_accepted_at = models.DateTimeField(null=True, blank=True)
     last_seq = models.PositiveIntegerField(default=0)
@@ -82,6 +82,7 @@ class Conversation(models.Model):
             models.Index(fields=["agent"], condition=Q(state__in=["open", "waiting"]), name="chats_of_agent"),
             models.Index(fields=["patient", "-last_message_at"], name="conversations_of_patient"),
             models.Index(fields=["case"], name="conversations_of_case"),
+            models.Index(fields=["-accepted_at"], name="lately_accepted"),
         ]
 
     def __str__(self) -> str:
@@ -180,6 +181,7 @@ class Inbound(models.Model):
 
     channel = models.CharField(max_length=8, choices=CHANNELS)
     external_id = models.CharField(max_length=120)
+    conversation = models.ForeignKey(Conversation, null=True, on_delete=models.CASCADE, related_name="+")
     message = models.ForeignKey(Message, null=True, on_delete=models.CASCADE, related_name="+")
     received_at = models.DateTimeField(default=timezone.now)
 

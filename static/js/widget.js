@@ -69,7 +69,7 @@ const view = new ThreadView(thread, {
   onChoice: (choice) => talk.send(choice.label, { choice: choice.value }),
   onForm: (form) => drawForm(form),
 });
-const files = new Attachments(part("pending"), { words, base: () => `${base}${talk.id}/uploads`, headers: bearer, announce });
+const files = new Attachments(part("pending"), { words, base: () => `${base}${talk.id}/uploads/`, headers: bearer, announce });
 
 function show(name) {
   for (const each of ["begin", "talk"]) part(each).hidden = each !== name;

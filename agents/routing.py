@@ -1,0 +1,5 @@
+from django.urls import path
+
+from agents.consumers import ConsoleSocket
+
+websocket_urlpatterns = [path("ws/console/", ConsoleSocket.as_asgi())]

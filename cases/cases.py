@@ -1,0 +1,265 @@
+"""What is done with a case: opened, taken, handed on, changed, closed, opened again. The only writer of cases.
+
+``version`` is the one its maker saw: where the case has moved on since, ``Conflict`` says who did what. Every
+act is a CaseEvent in the case's line of time.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from cases import live, numbers
+from cases.models import Case, CaseEvent, Conversation, Reason, Team
+from cases.people import shown_name
+from cases.signals import case_changed
+from portal.access import allowed, require
+from portal.models import Order, Patient, User
+
+CHANGEABLE = ("reason", "priority", "product_line", "order", "subject")
+
+
+@dataclass
+class Conflict(Exception):
+    """Somebody else was faster. ``by`` is their shown name, ``what`` the kind of the event, ``at`` when."""
+
+    by: str
+    what: str
+    at: datetime
+
+    def __str__(self) -> str:
+        return "The case has changed since."
+
+
+def open_case(
+    actor: Any,
+    *,
+    channel: str,
+    patient: Patient | None = None,
+    subject: str = "",
+    reason: Reason | None = None,
+    order: Order | None = None,
+    owner: User | None = None,
+    guest_name: str = "",
+    note: str = "",
+) -> Case:
+    """A new matter. ``note`` is what its taker wrote down of it."""
+    require(actor, "cases.work", patient)
+    if order is not None and order.patient_id != getattr(patient, "pk", None):
+        raise ValidationError(_("This order is somebody else's."))
+    with transaction.atomic():
+        case = Case.objects.create(
+            number=numbers.next_case_number(),
+            channel=channel,
+            patient=patient,
+            subject=subject,
+            order=order,
+            owner=owner,
+            guest_name=guest_name,
+            state="open" if owner else "new",
+            **_by_reason(reason, order),
+        )
+        record(actor, case, "opened", {"channel": channel})
+        if note:
+            _keep_note(actor, case, note)
+    return case
+
+
+def _by_reason(reason: Reason | None, order: Order | None) -> dict[str, Any]:
+    line = order.product_line if order else ""
+    if reason is None:
+        return {"product_line": line}
+    return {"product_line": line, "reason": reason, "team": reason.team, "priority": reason.priority}
+
+
+def _keep_note(actor: Any, case: Case, body: str) -> None:
+    from cases import conversations  # the thread of a case is written by its own rules
+
+    thread = conversations.thread_of(case)
+    conversations.note(actor, conversation=thread, body=body)
+
+
+def assign(actor: Any, *, case: Case, to: User, version: int | None = None) -> Case:
+    """Give a case to somebody, oneself included. To others takes a permission of its own."""
+    require(actor, "cases.assign", case)
+    if to.pk != actor.pk:
+        require(actor, "cases.assign_others")
+    _require_desk(to)
+    with transaction.atomic():
+        case = _locked(case, version)
+        case.owner = to
+        case.state = "open" if case.state == "new" else case.state
+        _save(case, "owner", "state")
+        record(actor, case, "assigned", {"to": shown_name(to)})
+    return case
+
+
+def release(actor: Any, *, case: Case, version: int | None = None) -> Case:
+    """Put a case back where everybody sees it."""
+    require(actor, "cases.assign", case)
+    with transaction.atomic():
+        case = _locked(case, version)
+        case.owner = None
+        _save(case, "owner")
+        record(actor, case, "released")
+    return case
+
+
+def transfer(
+    actor: Any,
+    *,
+    case: Case,
+    to: User | None = None,
+    team: Team | None = None,
+    note: str = "",
+    version: int | None = None,
+) -> Case:
+    """Hand a case on to a person or to a team, with what they should know."""
+    require(actor, "cases.work", case)
+    if (to is None) == (team is None):
+        raise ValidationError(_("Choose a person or a team."))
+    if to is not None:
+        _require_desk(to)
+    with transaction.atomic():
+        case = _locked(case, version)
+        case.owner, case.team = to, team or case.team
+        _save(case, "owner", "team")
+        record(actor, case, "transferred", {"to": shown_name(to) if to else str(team)})
+        if note:
+            _keep_note(actor, case, note)
+        _hand_on_chats(actor, case, to)
+    return case
+
+
+def _hand_on_chats(actor: Any, case: Case, to: User | None) -> None:
+    from cases import conversations  # as in _keep_note
+
+    for conversation in _live_chats(case):
+        conversations.hand_on(actor, conversation=conversation, to=to)
+
+
+def change(actor: Any, *, case: Case, version: int | None = None, **values: Any) -> Case:
+    """Change the reason, priority, product line, order or subject."""
+    require(actor, "cases.work", case)
+    if unknown := set(values) - set(CHANGEABLE):
+        raise TypeError(f"A case's {', '.join(sorted(unknown))} can't be changed so.")
+    with transaction.atomic():
+        case = _locked(case, version)
+        for name, value in values.items():
+            setattr(case, name, value)
+        _save(case, *values, *(["subject_tokens"] if "subject" in values else []))
+        record(actor, case, "changed", {"fields": sorted(values)})
+    return case
+
+
+def wait(actor: Any, *, case: Case, version: int | None = None) -> Case:
+    """The customer has the next word."""
+    require(actor, "cases.work", case)
+    with transaction.atomic():
+        case = _locked(case, version)
+        case.state = "waiting"
+        _save(case, "state")
+        record(actor, case, "changed", {"fields": ["state"]})
+    return case
+
+
+def close(
+    actor: Any, *, case: Case, disposition: str, next_step: str, reason: Reason | None = None, version: int | None = None
+) -> Case:
+    """The one gate a case leaves by: how it ended, what comes next, what it was about."""
+    require(actor, "cases.work", case)
+    reason = reason or case.reason
+    _refuse_half_closed(disposition, next_step, reason)
+    with transaction.atomic():
+        case = _locked(case, version)
+        case.state, case.closed_at, case.unread = "closed", timezone.now(), 0
+        case.disposition, case.next_step, case.reason = disposition, next_step.strip(), reason
+        _save(case, "state", "closed_at", "unread", "disposition", "next_step", "reason")
+        record(actor, case, "closed", {"disposition": disposition})
+        _close_chats(actor, case)
+    return case
+
+
+def _refuse_half_closed(disposition: str, next_step: str, reason: Reason | None) -> None:
+    missing = {
+        "disposition": None if disposition in dict(Case.DISPOSITIONS) else _("Say how it ended."),
+        "next_step": None if next_step.strip() else _("Say what comes next, or that nothing does."),
+        "reason": None if reason else _("Say what it was about."),
+    }
+    if wrong := {name: text for name, text in missing.items() if text}:
+        raise ValidationError(wrong)
+
+
+def _close_chats(actor: Any, case: Case) -> None:
+    from cases import conversations  # as in _keep_note
+
+    for conversation in _live_chats(case):
+        conversations.end(actor, conversation=conversation)
+
+
+def reopen(actor: Any, *, case: Case, version: int | None = None) -> Case:
+    require(actor, "cases.work", case)
+    with transaction.atomic():
+        case = _locked(case, version)
+        if case.state != "closed":
+            raise ValidationError(_("This case is open."))
+        case.state, case.closed_at = "open", None
+        _save(case, "state", "closed_at")
+        record(actor, case, "reopened")
+    return case
+
+
+def seen(actor: Any, *, case: Case) -> None:
+    """An agent has the case before them: its customer's messages are read."""
+    require(actor, "cases.work", case)
+    if Case.objects.filter(pk=case.pk, unread__gt=0).update(unread=0):
+        transaction.on_commit(lambda: live.case_changed(case.pk, "changed"))
+
+
+# --- underneath --------------------------------------------------------------------------------------
+def _locked(case: Case, version: int | None) -> Case:
+    """The case under lock, its live conversations before it, as the writer takes them."""
+    list(Conversation.objects.filter(case=case).order_by("pk").select_for_update(no_key=True).values_list("pk"))
+    fresh: Case = Case.objects.select_for_update(no_key=True, of=("self",)).select_related("reason").get(pk=case.pk)
+    if version is not None and fresh.version != version:
+        raise _conflict(fresh)
+    return fresh
+
+
+def _conflict(case: Case) -> Conflict:
+    last = case.events.select_related("actor").order_by("-at", "-id").first()
+    if last is None:
+        return Conflict("", "changed", case.last_contact_at)
+    return Conflict(shown_name(last.actor) if last.actor else last.actor_name, last.kind, last.at)
+
+
+def _save(case: Case, *fields: str) -> None:
+    case.version += 1
+    case.save(update_fields=[*fields, "version"])
+
+
+def record(actor: Any, case: Case, kind: str, detail: dict[str, Any] | None = None) -> None:
+    """Into the case's line of time; told to the others on commit."""
+    who: dict[str, Any] = {"actor": actor} if isinstance(actor, User) else {"actor_name": getattr(actor, "name", "")[:40]}
+    CaseEvent.objects.create(case=case, kind=kind, detail=detail or {}, **who)
+    transaction.on_commit(lambda: _tell(case.pk, kind))
+
+
+def _tell(case_id: int, what: str) -> None:
+    live.case_changed(case_id, what)
+    case_changed.send_robust(None, case_id=case_id, what=what)
+
+
+def _require_desk(user: User) -> None:
+    if not allowed(user, "cases.work"):
+        raise ValidationError(_("This person does not work on cases."))
+
+
+def _live_chats(case: Case) -> Iterable[Conversation]:
+    return list(case.conversations.filter(channel="chat").exclude(state="closed").order_by("pk"))
+

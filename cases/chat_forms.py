@@ -1,0 +1,130 @@
+"""Forms that a message may carry. Their answers are used and kept only as the form says, never as chat text."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from cases import cases, live
+from cases.drafts import Refused
+from cases.models import Conversation
+from config.security import audit, crypto, throttle
+from portal.access import System
+from portal.models import Order, Patient
+
+TRIES = 3
+OF_PATIENT = throttle.Limit("identify patient", TRIES, 3600)
+
+
+@dataclass(frozen=True)
+class Result:
+    ok: bool
+    detail: str
+    tries_left: int
+
+
+@dataclass(frozen=True)
+class Form:
+    """``fields`` as the client shows them; ``answer`` uses what came back."""
+
+    code: str
+    title: Any
+    fields: tuple[dict[str, Any], ...]
+    answer: Callable[[Any, Conversation, dict[str, str]], Result]
+
+
+def submit(actor: Any, *, conversation: Conversation, form: str, values: dict[str, str]) -> Result:
+    """Raises Refused for a form that there is not, or answers that are no answers to it."""
+    if conversation.state == "closed":
+        raise Refused("closed", "This conversation is closed.")
+    if form not in FORMS:
+        raise Refused("invalid", "There is no such form.")
+    return FORMS[form].answer(actor, conversation, values)
+
+
+def offered(form: str) -> dict[str, Any]:
+    """A form as a message carries it."""
+    found = FORMS[form]
+    return {"form": found.code, "title": str(found.title), "fields": [_said(field) for field in found.fields]}
+
+
+def _said(field: dict[str, Any]) -> dict[str, Any]:
+    return {name: value if isinstance(value, bool) else str(value) for name, value in field.items()}
+
+
+def identify(actor: Any, conversation: Conversation, values: dict[str, str]) -> Result:
+    """Who a guest is, by an order number and a birth date or the last four digits of their SSN (R-CHAT-2).
+
+    What they typed is compared and forgotten. The agent learns that it fitted or not, never what is on file.
+    """
+    with transaction.atomic():
+        found = Conversation.objects.select_for_update(no_key=True).get(pk=conversation.pk)
+        if found.identity_level:
+            return Result(True, _("Thank you, we know who you are."), TRIES - found.identity_tries)
+        if found.identity_tries >= TRIES:
+            return Result(False, _("That did not work. Please sign in, or talk to a person."), 0)
+        patient = _patient_of(values)
+        if patient is not None and _fits(patient, values) and not throttle.spent(OF_PATIENT, patient.pk):
+            return _identified(found, patient)
+        return _failed(found, patient)
+
+
+def _patient_of(values: dict[str, str]) -> Patient | None:
+    number = values.get("order_number", "").upper()
+    order = Order.objects.select_related("patient").filter(number=number).first() if number else None
+    return order.patient if order else None
+
+
+def _fits(patient: Patient, values: dict[str, str]) -> bool:
+    born, last4 = values.get("birth_date", ""), values.get("last4", "")
+    if born:
+        return crypto.same(_date(born), patient.birth_date.isoformat())
+    return len(last4) == 4 and crypto.same(last4, patient.ssn_last4)
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise Refused("invalid", "birth_date is a date, as in 1961-04-12.") from None
+
+
+def _identified(conversation: Conversation, patient: Patient) -> Result:
+    conversation.identity_level, conversation.patient = 1, patient
+    conversation.save(update_fields=["identity_level", "patient"])
+    case = conversation.case
+    if case is not None and case.patient_id is None:
+        case.patient = patient
+        case.save(update_fields=["patient"])
+        cases.record(System("chat"), case, "linked", {"identity": 1})
+    audit.event("verify", subjects=[patient], what="chat", objects=[conversation])
+    transaction.on_commit(lambda: live.states_changed([conversation.pk]))
+    return Result(True, _("Thank you, we know who you are."), TRIES - conversation.identity_tries)
+
+
+def _failed(conversation: Conversation, patient: Patient | None) -> Result:
+    conversation.identity_tries += 1
+    conversation.save(update_fields=["identity_tries"])
+    subjects = [patient] if patient else []
+    audit.event("verify", subjects=subjects, what="chat", outcome="failed", objects=[conversation])
+    if patient is not None and not throttle.spent(OF_PATIENT, patient.pk):
+        throttle.take((OF_PATIENT, patient.pk))
+    return Result(False, _("That does not fit what we have on file."), TRIES - conversation.identity_tries)
+
+
+FORMS = {
+    "identify": Form(
+        "identify",
+        gettext_lazy("So that we can talk about your order"),
+        (
+            {"name": "order_number", "label": gettext_lazy("Order number"), "type": "text", "required": True},
+            {"name": "birth_date", "label": gettext_lazy("Date of birth"), "type": "date", "required": False},
+            {"name": "last4", "label": gettext_lazy("or the last four digits of your SSN"), "type": "text", "required": False},
+        ),
+        identify,
+    )
+}

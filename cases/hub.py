@@ -1,0 +1,289 @@
+"""The sockets of one process, and how what was stored reaches them.
+
+A hint says that a conversation moved; the hub reads what is new past the last it told, decrypts it once and
+tells every socket that holds a right to it. Hints may be lost or doubled: reading past a mark makes both
+harmless, and a look at all watched conversations every few seconds finds what no hint told.
+"""
+
+import asyncio
+import logging
+import random
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.db import connection
+
+from cases import frames, history, live, waiting_line
+from cases.collector import Collector
+from cases.lanes import Lane
+from cases.models import Case, Conversation
+from cases.people import shown_name
+from cases.rates import Rates
+from portal import doors
+
+LOOK_SECONDS = 4.0
+NEWS_SECONDS = 0.25
+COUNT_SECONDS = 1.0
+SIGN_IN = 4401
+
+logger = logging.getLogger(__name__)
+
+
+class Reader(Protocol):
+    """A socket, as the hub sees it."""
+
+    staff: bool
+    session: int | None
+
+    def tell(self, line: str) -> None: ...
+
+    def end(self, code: int) -> None: ...
+
+
+@dataclass(slots=True)
+class Topic:
+    """A conversation that somebody here watches, and how far they have been told."""
+
+    id: uuid.UUID
+    seq: int
+    staff_seq: int
+    state: str
+    readers: set[Reader] = field(default_factory=set)
+
+    @property
+    def has_staff(self) -> bool:
+        return any(reader.staff for reader in self.readers)
+
+    @property
+    def mark(self) -> history.Mark:
+        return self.id, self.seq, self.staff_seq if self.has_staff else history.NOTHING
+
+    def lags(self, seq: int, staff_seq: int) -> bool:
+        return seq > self.seq or (staff_seq > self.staff_seq and self.has_staff)
+
+    def tell(self, line: str, *, staff_only: bool = False) -> None:
+        for reader in list(self.readers):
+            if reader.staff or not staff_only:
+                reader.tell(line)
+
+    def told(self, frame: frames.Frame) -> bool:
+        """Whether the frame is the next one; then it is remembered."""
+        if frame["seq"] is None:
+            fresh = frame["staff_seq"] > self.staff_seq
+            self.staff_seq = max(self.staff_seq, frame["staff_seq"])
+        else:
+            fresh = frame["seq"] > self.seq
+            self.seq = max(self.seq, frame["seq"])
+        return fresh
+
+
+class Hub:
+    """One for each event loop."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.collector = Collector()
+        self.desk_lane = Lane("desk", width=4)
+        self.rates = Rates(settings.CHAT_MESSAGES_PER_10_S)
+        self.topics: dict[str, Topic] = {}
+        self.readers: set[Reader] = set()
+        self.consoles: set[Reader] = set()
+        self._reader_lane = Lane("reader")
+        self._moved: set[str] = set()
+        self._telling: asyncio.Task[None] | None = None
+        self._news = live.Hint()
+        self._newsing: asyncio.Task[None] | None = None
+        self.wire = live.attach(self)
+        self._looking = self.loop.create_task(self._look())
+
+    # --- who watches what --------------------------------------------------------------------------
+    def enter(self, reader: Reader) -> None:
+        self.readers.add(reader)
+
+    def leave(self, reader: Reader) -> None:
+        self.readers.discard(reader)
+        self.consoles.discard(reader)
+
+    def watch(self, reader: Reader, conversation: Conversation) -> None:
+        """From now on. What was stored since ``conversation`` was read is told at once."""
+        name = str(conversation.id)
+        topic = self.topics.get(name)
+        if topic is None:
+            topic = Topic(conversation.id, conversation.last_seq, conversation.last_staff_seq, conversation.state)
+            self.topics[name] = topic
+        if reader.staff and not topic.has_staff:
+            topic.staff_seq = conversation.last_staff_seq
+        topic.readers.add(reader)
+        self.moved([name])
+
+    def unwatch(self, reader: Reader, name: str) -> None:
+        if (topic := self.topics.get(name)) is not None:
+            topic.readers.discard(reader)
+            if not topic.readers:
+                del self.topics[name]
+
+    # --- hints -------------------------------------------------------------------------------------
+    def take(self, hint: live.Hint) -> None:
+        self.moved(hint.moved)
+        for frame in hint.said:
+            if topic := self.topics.get(frame["conversation"]):
+                topic.tell(frames.line(frame))
+        if hint.sessions:
+            self._end(hint.sessions)
+        if hint.states or hint.queue or (hint.cases and self.consoles):
+            self._news.add(live.Hint(states=hint.states, queue=hint.queue, cases=hint.cases))
+            if self._newsing is None:
+                self._newsing = self.loop.create_task(self._tell_news())
+
+    def _end(self, sessions: set[int]) -> None:
+        for reader in [reader for reader in self.readers if reader.session in sessions]:
+            reader.end(SIGN_IN)
+
+    def moved(self, names: Iterable[str]) -> None:
+        self._moved.update(name for name in names if name in self.topics)
+        if self._moved and self._telling is None:
+            self._telling = self.loop.create_task(self._tell())
+
+    # --- messages ----------------------------------------------------------------------------------
+    async def _tell(self) -> None:
+        try:
+            while self._moved:
+                names, self._moved = self._moved, set()
+                await self._tell_once(names)
+        finally:
+            self._telling = None
+
+    async def _tell_once(self, names: set[str]) -> None:
+        topics = [self.topics[name] for name in names if name in self.topics]
+        marks = [topic.mark for topic in topics]
+        try:
+            found = await self._reader_lane.run(history.since, marks)
+        except Exception as error:  # noqa: BLE001 - the next look tries again
+            logger.warning("New messages can't be read: %s.", type(error).__name__)
+            return
+        for frame in found:
+            topic = self.topics.get(frame["conversation"])
+            if topic and topic.told(frame):
+                topic.tell(frames.line(frame), staff_only=frame["seq"] is None)
+        if len(found) >= history.PAGE:
+            self._moved |= names & self.topics.keys()
+
+    # --- states, queue and cases -------------------------------------------------------------------
+    async def _tell_news(self) -> None:
+        await asyncio.sleep(0.01)
+        try:
+            while self._news:
+                news, self._news = self._news, live.Hint()
+                await self._tell_news_once(news)
+                await asyncio.sleep(COUNT_SECONDS if self.consoles else NEWS_SECONDS)
+        finally:
+            self._newsing = None
+
+    async def _tell_news_once(self, news: live.Hint) -> None:
+        wanted = {name for name in news.states if name in self.topics}
+        if news.queue:
+            wanted |= {name for name, topic in self.topics.items() if topic.state == "queued"}
+        asked = [self.topics[name].id for name in wanted]
+        cases = news.cases if self.consoles else set()
+        try:
+            states, lines = await self.desk_lane.run(_news, asked, cases, bool(self.consoles))
+        except Exception as error:  # noqa: BLE001 - the next look tries again
+            logger.warning("States can't be read: %s.", type(error).__name__)
+            return
+        for frame in states:
+            if topic := self.topics.get(frame["conversation"]):
+                topic.state = frame["state"]
+                topic.tell(frames.line(frame))
+        for console in list(self.consoles):
+            for line in lines:
+                console.tell(line)
+
+    # --- the safety net ----------------------------------------------------------------------------
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS * random.uniform(0.8, 1))  # noqa: S311 - nodes out of step
+            try:
+                await self._look_at_sessions()
+                await self._look_at_conversations()
+            except Exception as error:  # noqa: BLE001 - the database may be away
+                logger.warning("Conversations can't be looked at: %s.", type(error).__name__)
+
+    async def _look_at_sessions(self) -> None:
+        """A session that ended or timed out closes its sockets, whether or not a hint came through."""
+        held = {reader.session for reader in self.readers if reader.session is not None}
+        if held:
+            self._end(held - await self._reader_lane.run(doors.still_open, held))
+
+    async def _look_at_conversations(self) -> None:
+        if not self.topics:
+            return
+        found = await self._reader_lane.run(_glance, [topic.id for topic in self.topics.values()])
+        states = set()
+        for conversation, state, seq, staff_seq in found:
+            topic = self.topics.get(str(conversation))
+            if topic and state != topic.state:
+                states.add(str(conversation))
+            if topic and topic.lags(seq, staff_seq):
+                self.moved([str(conversation)])
+        if states:
+            self.take(live.Hint(states=states, queue=True))
+
+
+def _glance(ids: list[uuid.UUID]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, state, last_seq, last_staff_seq FROM cases_conversation WHERE id = ANY(%s)", [ids]
+        )
+        return list(cursor.fetchall())
+
+
+def _news(ids: list[uuid.UUID], cases: set[tuple[int, str, str]], counted: bool) -> tuple[list[frames.Frame], list[str]]:
+    lines = [frames.line(frame) for frame in _case_frames(cases)]
+    if counted:
+        lines.append(frames.line({"type": "queue.changed", "counts": waiting_line.counts()}))
+    return state_frames(ids), lines
+
+
+def state_frames(ids: list[uuid.UUID]) -> list[frames.Frame]:
+    """``state`` frames of conversations, with their places in the line."""
+    if not ids:
+        return []
+    found = list(Conversation.objects.filter(pk__in=ids).select_related("agent"))
+    places = waiting_line.places() if any(each.state == "queued" for each in found) else {}
+    return [
+        frames.state(each.id, each.state, places.get(each.id), shown_name(each.agent) if each.agent else None)
+        for each in found
+    ]
+
+
+def _case_frames(cases: set[tuple[int, str, str]]) -> list[frames.Frame]:
+    wanted = {case for case, _, _ in cases}
+    if not wanted:
+        return []
+    rows = Case.objects.filter(pk__in=wanted).values_list("pk", "ref", "number")
+    known = {pk: (ref, number) for pk, ref, number in rows}
+    return [
+        {
+            "type": "case.changed",
+            "case": str(known[case][0]),
+            "number": known[case][1],
+            "what": what,
+            "conversation": conversation or None,
+        }
+        for case, what, conversation in cases
+        if case in known
+    ]
+
+
+hub: Hub | None = None
+
+
+def of_this_loop() -> Hub:
+    """The hub of the running event loop, made by the first socket that needs it."""
+    global hub
+    if hub is None or hub.loop is not asyncio.get_running_loop():
+        hub = Hub()
+    return hub

@@ -1,0 +1,5 @@
+from django.urls import path
+
+from cases.consumers import VisitorSocket
+
+websocket_urlpatterns = [path("ws/chat/<uuid:ref>/", VisitorSocket.as_asgi())]

@@ -1,0 +1,18 @@
+from django.urls import path
+
+from cases.views import chat, widget
+
+app_name = "cases"
+
+urlpatterns = [
+    path("chat/start", chat.start, name="chat-start"),
+    path("chat/widget/", widget.frame, name="chat-frame"),
+    path("chat/widget.js", chat.widget, name="chat-widget"),
+    path("privacy/", widget.privacy, name="privacy"),
+    path("chat/<uuid:ref>/messages", chat.messages, name="chat-messages"),
+    path("chat/<uuid:ref>/close", chat.close, name="chat-close"),
+    path("chat/<uuid:ref>/uploads", chat.upload, name="chat-upload"),
+    path("chat/<uuid:ref>/uploads/", chat.upload, name="chat-uploads"),
+    path("chat/<uuid:ref>/uploads/<uuid:upload_ref>/", chat.upload_chunk, name="chat-upload-chunk"),
+    path("chat/<uuid:ref>/uploads/<uuid:upload_ref>/finish/", chat.upload_finish, name="chat-upload-finish"),
+]
