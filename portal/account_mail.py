@@ -4,10 +4,11 @@ A letter is a row until it is sent, so that one is neither lost while the mail s
 within a transaction. The link or code it carries is made when it goes out and kept as a digest alone.
 """
 
+from typing import Any
+
 import structlog
 from celery import current_app
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import F
 from django.urls import reverse
@@ -15,6 +16,8 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError
 
+from config.integrations import mail
+from config.integrations.breaker import PartnerDown, PartnerRefuses
 from portal import one_time
 from portal.models import AccountMail, Invitation, OneTimeSecret, Patient, User
 
@@ -67,7 +70,7 @@ LETTERS = {
     "account_known": (
         _("You have an account already"),
         _(
-            "Somebody tried to register with your records. You have an account: sign in, or ask for a new password."
+            "Somebody tried to register with your records. Sign in, or ask for a new password."
         ),
         "",
     ),
@@ -94,7 +97,7 @@ LETTERS = {
     "factor_reset": (
         _("Your second factor was reset"),
         _(
-            "Our staff took away the second factors of your account at your request. Another letter tells how to go on."
+            "We took away your second factors at your request. Another letter tells how to go on."
         ),
         "",
     ),
@@ -202,30 +205,35 @@ def send_due() -> int:
 
 
 def send(letter_id: int) -> bool:
-    """Send one letter, once. False where it went out before, is being sent, or the server would not take it."""
+    """Send one letter, once. False where it is gone, is being sent, or can't be sent now."""
     with transaction.atomic():
         waiting = AccountMail.objects.select_for_update(skip_locked=True, of=("self",))
         letter = waiting.filter(pk=letter_id, sent_at=None).first()
         if letter is None:
             return False
-        try:
-            _compose(letter).send()
-        except OSError:
-            AccountMail.objects.filter(pk=letter_id).update(tries=F("tries") + 1)
-            log.warning("The mail server would not take a letter.", kind=letter.kind)
-            return False
-        AccountMail.objects.filter(pk=letter_id).update(sent_at=timezone.now(), to="")
-    return True
+        outcome = _try(letter)
+        AccountMail.objects.filter(pk=letter_id).update(**outcome)
+    return "sent_at" in outcome
 
 
-def _compose(letter: AccountMail) -> EmailMessage:
+def _try(letter: AccountMail) -> dict[str, Any]:
+    """Hand it to the mail server; what is to be noted on the row."""
+    try:
+        mail.send(letter.to, *_compose(letter))
+    except PartnerDown:
+        return {"tries": F("tries") + 1}
+    except PartnerRefuses:
+        return {"tries": MOST_TRIES}
+    return {"sent_at": timezone.now(), "to": ""}
+
+
+def _compose(letter: AccountMail) -> tuple[str, str]:
+    """Subject and text."""
     subject, body, page = LETTERS[letter.kind]
     known = {"supplier": settings.SUPPLIER_NAME, "phone": settings.SUPPLIER_PHONE}
     with translation.override(letter.language):
         parts = [str(body), _carried(letter, page), str(NOT_YOU) % known, settings.SUPPLIER_NAME]
-        return EmailMessage(
-            f"{settings.SUPPLIER_NAME}: {subject}", "\n\n".join(filter(None, parts)), to=[letter.to]
-        )
+        return f"{settings.SUPPLIER_NAME}: {subject}", "\n\n".join(filter(None, parts))
 
 
 def _carried(letter: AccountMail, page: str) -> str:

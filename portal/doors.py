@@ -50,7 +50,7 @@ def _remember(session: UserSession, realm: str) -> None:
 
 
 def admit(request: HttpRequest, view: Callable[..., Any]) -> HttpResponseBase | None:
-    """Nothing, where the request may pass; otherwise where to go instead. Raises Http404, PermissionDenied."""
+    """None where the request may pass, else where to go first. Raises Http404, PermissionDenied."""
     door = door_of(request.resolver_match, view)
     if door is CLOSED:
         log.warning("No door opens this view.", path=request.path)

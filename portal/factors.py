@@ -101,8 +101,12 @@ def passkey_added(actor: User) -> None:
 
 def require_enrolment_open(actor: User) -> None:
     """Raise NotYet while the code of a reset is owed."""
-    if one_time.outstanding("enrolment", actor) is not None:
+    if owes_mailed_code(actor):
         raise NotYet
+
+
+def owes_mailed_code(user: User) -> bool:
+    return one_time.outstanding("enrolment", user) is not None
 
 
 def open_enrolment(actor: User, *, code: str) -> bool:
@@ -205,7 +209,7 @@ def _kept(user: User, code: str) -> RecoveryCode:
 
 
 def remove(actor: User, *, kind: str, pk: int) -> bool:
-    """Take one of one's own factors away. Raises LastFactor for staff's last; False where it is not theirs."""
+    """Take away one of one's own. False where it is somebody else's; LastFactor for staff's last."""
     devices = authenticators(actor) if kind == "authenticator" else passkeys(actor)
     device = devices.filter(pk=pk).first()
     if device is None:

@@ -176,10 +176,15 @@ def _give_place(invitation: Invitation, user: User) -> None:
         Caregiver.objects.filter(pk=invitation.caregiver_id, revoked_at=None).update(user=user)
 
 
-def bind(actor: User, *, invitation: Invitation) -> None:
-    """Whoever has an account already takes a caregiver's place with it. The address must be the invited one."""
+def may_bind(actor: Any, invitation: Invitation) -> bool:
+    """Whether it is a caregiver's, and theirs."""
     fits = normal.email(actor.email) == normal.email(invitation.email)
-    if invitation.kind != "caregiver" or actor.realm != PATIENT_REALM or not fits:
+    return bool(invitation.kind == "caregiver" and actor.realm == PATIENT_REALM and fits)
+
+
+def bind(actor: User, *, invitation: Invitation) -> None:
+    """Take a caregiver's place with the account one has, which must have the invited address."""
+    if not may_bind(actor, invitation):
         raise PermissionDenied("invitation")
     with transaction.atomic():
         _use(invitation)

@@ -35,7 +35,7 @@ class WrongCode(Exception):
 
 
 def begin(*, proofs: Proofs, address: str) -> OneTimeSecret:
-    """Send a code where the proofs are right. The secret that comes back looks the same where nothing was sent.
+    """Send a code where the proofs are right. What comes back looks the same where nothing was sent.
 
     Raises throttle.TooMany by address.
     """

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.contrib.auth import authenticate, login
+from django.contrib.auth import HASH_SESSION_KEY, authenticate, login
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
@@ -15,7 +15,7 @@ from django.utils import timezone
 from config.security import audit, crypto, normal
 from config.security.throttle import Limit, TooMany, forget, give_back, take
 from portal import account_mail, one_time, passwords, sessions
-from portal.models import OneTimeSecret, User, UserSession
+from portal.models import OneTimeSecret, User
 
 BACKEND = "portal.sign_in.RealmBackend"
 PER_ACCOUNT_AND_ADDRESS = Limit("sign-in to account from address", 10, 15 * 60)
@@ -106,11 +106,17 @@ def password_again(actor: User, password: str) -> bool:
     return True
 
 
-def change_password(actor: User, *, session: UserSession, password: str) -> None:
-    """Another password: every other session ends. The caller has asked for a fresh proof."""
+def change_password(request: HttpRequest, *, password: str) -> None:
+    """Another password: every other session ends, this one goes on under a new key.
+
+    The door has asked for a fresh proof. Raises ValidationError.
+    """
+    actor: Any = request.user
     with transaction.atomic():
         _set_password(actor, password)
-        sessions.end_all(actor, by="password-change", keep=session)
+        sessions.end_all(actor, by="password-change", keep=sessions.of(request))
+        request.session[HASH_SESSION_KEY] = actor.get_session_auth_hash()
+        sessions.proved(request)
 
 
 def ask_reset(*, realm: str, email: str, address: str | None) -> None:

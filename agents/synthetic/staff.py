@@ -7,10 +7,10 @@ from typing import Any
 from agents.models import AgentPresence
 from cases.models import Team
 from portal.access import CUSTOMERS, PATIENT_REALM, STAFF_REALM
+from portal.demo import PASSWORD
 from portal.models import Caregiver, Patient, RoleGrant, User
 from portal.models.factors import TotpDevice
 
-PASSWORD = "demo supplier {role} 2026"  # noqa: S105 - public by design; a production profile never seeds
 NAMES = {
     "agent": "Alex Agent",
     "billing": "Bea Billing",

@@ -6,8 +6,8 @@
         async def frame(self, text): ...     # a text frame of somebody who still may
         async def closed(self, code): ...
 
-A refusal accepts the handshake and closes at once, so that the browser learns the code: 4401 sign in, 4403 not
-yours or a foreign origin, 4429 too many. The person's rights are read anew at every frame. A session that
+A refusal accepts the handshake and closes at once, so that the browser learns the code: 4401 sign in, 4403
+not yours or a foreign origin, 4429 too many. The person's rights are read anew at every frame. A session that
 ends closes its sockets: at once through the channel layer, and within SOCKET_RECHECK_SECONDS in any case, by
 one query for all sockets of the process. Nothing that arrives extends a session; ``used`` does.
 """

@@ -1,0 +1,64 @@
+"""Behind the link of an invitation."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+
+from portal import invitations, sign_in
+from portal.access import public
+from portal.account_forms import InvitedForm, InvitedPatientForm
+from portal.models import Invitation, User
+from portal.views.sign_in import SIGN_IN_PAGES, ask, forms_shown, home_of
+
+
+@public
+@never_cache
+@forms_shown
+def invitation(request: HttpRequest) -> HttpResponse:
+    """Open an account, or as a caregiver who has one, take the place with it."""
+    token = request.POST.get("token") or request.GET.get("token", "")
+    invited = invitations.by_token(token)
+    if invited is None:
+        return ask(request, "link_void", None, status=410)
+    if request.user.is_authenticated and invitations.may_bind(request.user, invited):
+        return _bind(request, invited, token)
+    form = (InvitedPatientForm if invited.kind == "patient" else InvitedForm)(request.POST or None)
+    if form.is_valid():
+        user = _accept(form, invited)
+        if user is not None:
+            sign_in.enter(request, user, what="invitation")
+            return redirect(home_of(user))
+    here = f"{reverse('portal:invitation')}?token={token}"
+    shown = {"kind": invited.kind, "token": token, "here": here}
+    page = SIGN_IN_PAGES[invitations.realm_of(invited)]
+    return ask(request, "invitation", form, sign_in=reverse(page), **shown)
+
+
+def _bind(request: HttpRequest, invited: Invitation, token: str) -> HttpResponse:
+    user: Any = request.user
+    if request.method != "POST":
+        return ask(request, "invitation_bind", None, token=token)
+    invitations.bind(user, invitation=invited)
+    messages.success(request, _("You are a caregiver now."))
+    return redirect(home_of(user))
+
+
+def _accept(form: forms.Form, invited: Invitation) -> User | None:
+    given = form.cleaned_data
+    proofs = {name: given[name] for name in ("last_name", "birth_date") if name in given}
+    try:
+        return invitations.accept(invited, name=given.get("name", ""), password=given["password"], **proofs)
+    except invitations.WrongProofs:
+        form.add_error(None, _("This is not what we have on file. Please look again."))
+    except invitations.AccountExists:
+        form.add_error(None, _("You have an account with this address: sign in first, then open the link again."))
+    except ValidationError as error:
+        form.add_error("password", error)
+    return None
