@@ -18,7 +18,14 @@ SHORTEST_SECRET = 40
 KEY_BYTES = 32
 YEAR_SECONDS = 365 * 24 * 3600
 PARTNERS = ("SMS_URL",)
-WANTED_IN_PRODUCTION = ("EMAIL_HOST", "DEFAULT_FROM_EMAIL", "SMS_URL", "SMS_TOKEN", "METRICS_TOKEN", "CLAMD_URL")
+WANTED_IN_PRODUCTION = (
+    "EMAIL_HOST",
+    "DEFAULT_FROM_EMAIL",
+    "SMS_URL",
+    "SMS_TOKEN",
+    "METRICS_TOKEN",
+    "CLAMD_URL",
+)
 # A secret of the demo that turned up in production, whatever it was set from.
 DEMO_WORDS = ("demo", "insecure")
 
@@ -37,13 +44,17 @@ def check_profile(**_: Any) -> list[CheckMessage]:
 @register(Tags.security)
 def check_addresses(**_: Any) -> list[CheckMessage]:
     found = []
-    if urlsplit(settings.PUBLIC_URL).scheme not in {"http", "https"} or not urlsplit(settings.PUBLIC_URL).hostname:
+    if (
+        urlsplit(settings.PUBLIC_URL).scheme not in {"http", "https"}
+        or not urlsplit(settings.PUBLIC_URL).hostname
+    ):
         found.append(error("PUBLIC_URL", "wants the address people use, like https://portal.example.org.", 2))
     if settings.PUBLIC_URL.endswith("/"):
         found.append(error("PUBLIC_URL", "stands without a slash at its end.", 3))
     for name in PARTNERS:
-        address = urlsplit(getattr(settings, name))
-        if getattr(settings, name) and (address.scheme not in {"http", "https"} or not address.hostname):
+        set_to = str(getattr(settings, name))
+        address = urlsplit(set_to)
+        if set_to and (address.scheme not in {"http", "https"} or not address.hostname):
             found.append(error(name, "wants an address like https://partner.example.org/path.", 4))
     return found
 
@@ -55,7 +66,9 @@ def check_keys(**_: Any) -> list[CheckMessage]:
     for part in filter(None, settings.MASTER_KEYS.split(",")):
         key_id, _, encoded = part.strip().partition(":")
         if not key_id.isalnum() or _length(encoded) != KEY_BYTES:
-            found.append(error("MASTER_KEYS", "each key is id:base64 of 32 bytes; openssl rand -base64 32.", 5))
+            found.append(
+                error("MASTER_KEYS", "each key is id:base64 of 32 bytes; openssl rand -base64 32.", 5)
+            )
         if key_id in seen:
             found.append(error("MASTER_KEYS", "two keys have one id.", 6))
         seen.add(key_id)
@@ -140,7 +153,7 @@ def _nothing_missing() -> Iterator[CheckMessage]:
         yield error(name, "is missing; embedded engines are for the demo and the tests.", 42)
     if settings.DATABASE_OWNER_URL != settings.DATABASE_URL and not settings.AS_OWNER:
         yield Warning(
-            "DATABASE_OWNER_URL: the owner's address is known to a process that serves; give it to migrate alone.",
+            "DATABASE_OWNER_URL: a process that serves knows the owner's address; give it to migrate alone.",
             id="config.W043",
         )
 

@@ -55,7 +55,9 @@ class Demo:
             (self.var / "probe").touch()
             (self.var / "probe").unlink()
         except OSError:
-            raise Refused(f"The folder {self.var} is read-only; set DME_VAR to one that can be written to.") from None
+            raise Refused(
+                f"The folder {self.var} is read-only; set DME_VAR to one that can be written to."
+            ) from None
 
     def check_ports(self) -> None:
         for port in (self.port, self.port + 1, self.port + 2):
@@ -206,7 +208,10 @@ def play(demo: Demo, *, reset: bool, records: str) -> None:
         demo.prepare(records)
         demo.start_servers()
         demo.until_healthy()
-        print(greeting(demo.port, json.loads(demo.logins_file.read_text()), time.monotonic() - began), flush=True)
+        print(
+            greeting(demo.port, json.loads(demo.logins_file.read_text()), time.monotonic() - began),
+            flush=True,
+        )
         demo.show.watch()
     except Stopped:
         pass

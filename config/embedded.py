@@ -114,7 +114,7 @@ def lay_folders(engines: Engines) -> None:
 def _package(name: str) -> Path:
     found = importlib.util.find_spec(name)
     if found is None or found.origin is None:
-        raise EngineError(f"The package {name} is missing: run `make setup`, or set DATABASE_URL and REDIS_URL.")
+        raise EngineError(f"The package {name} is missing: `make setup`, or set DATABASE_URL and REDIS_URL.")
     return Path(found.origin).parent
 
 
@@ -174,21 +174,30 @@ def valkey_command(engines: Engines) -> list[str]:
 def initialise(engines: Engines) -> None:
     """Make the data folder where there is none. A half-made one of a killed start is made anew."""
     if (engines.data / "PG_VERSION").exists():
-        return forget_dead_postmaster(engines)
+        forget_dead_postmaster(engines)
+    else:
+        _make_data_folder(engines)
+
+
+def _make_data_folder(engines: Engines) -> None:
     fresh = engines.home / "postgres.new"
     shutil.rmtree(fresh, ignore_errors=True)
     command = [str(binaries(engines) / "bin" / "initdb"), "-D", str(fresh), "-U", SUPERUSER]
     command += ["--auth=trust", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     command += ["--locale=C", "--no-sync", "--no-instructions"]
-    done = subprocess.run(command, capture_output=True, text=True, user=engines.uid, check=False, cwd=engines.home)
+    done = subprocess.run(
+        command, capture_output=True, text=True, user=engines.uid, check=False, cwd=engines.home
+    )
     if done.returncode:
-        raise EngineError(f"PostgreSQL's data folder could not be made: {done.stderr.strip().splitlines()[-1:]}")
+        raise EngineError(
+            f"PostgreSQL's data folder could not be made: {done.stderr.strip().splitlines()[-1:]}"
+        )
     shutil.rmtree(engines.data, ignore_errors=True)
     fresh.rename(engines.data)
 
 
 def forget_dead_postmaster(engines: Engines) -> None:
-    """Remove the lock file that a killed server left. A live one of that very folder is given time to leave."""
+    """Remove the lock file that a killed server left. One that still lives there is given time to leave."""
     lock = engines.data / "postmaster.pid"
     with contextlib.suppress(FileNotFoundError, ValueError, IndexError):
         pid = int(lock.read_text().splitlines()[0])
@@ -202,7 +211,7 @@ def forget_dead_postmaster(engines: Engines) -> None:
 
 def _runs_in(pid: int, folder: Path) -> bool:
     try:
-        return Path(os.readlink(f"/proc/{pid}/cwd")) == folder
+        return Path(f"/proc/{pid}/cwd").readlink() == folder
     except OSError:
         return False
 
@@ -212,7 +221,9 @@ def until_ready(engines: Engines, seconds: float = 30, *, postgres: bool = True,
     deadline = time.monotonic() + seconds
     while not ((not postgres or _postgres_answers(engines)) and (not valkey or _valkey_answers(engines))):
         if time.monotonic() > deadline:
-            raise EngineError(f"The engines did not answer in {seconds:.0f} s: see the log in {engines.home.parent}.")
+            raise EngineError(
+                f"The engines did not answer in {seconds:.0f} s: see the log in {engines.home.parent}."
+            )
         time.sleep(0.05)
 
 
@@ -269,5 +280,3 @@ def erase(engines: Engines) -> None:
     """All data of engines that do not run."""
     shutil.rmtree(engines.home, ignore_errors=True)
     shutil.rmtree(engines.sockets, ignore_errors=True)
-
-

@@ -115,10 +115,14 @@ def beat() -> None:
 def metrics(request: HttpRequest) -> HttpResponse:
     """What all processes have counted, where PROMETHEUS_MULTIPROC_DIR is shared by them."""
     given = request.headers.get("Authorization", "").encode()
-    if not settings.METRICS_TOKEN or not hmac.compare_digest(given, f"Bearer {settings.METRICS_TOKEN}".encode()):
+    if not settings.METRICS_TOKEN or not hmac.compare_digest(
+        given, f"Bearer {settings.METRICS_TOKEN}".encode()
+    ):
         return HttpResponse("A token is wanted.\n", status=401, content_type="text/plain")
     registry = prometheus_client.REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = prometheus_client.CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)
-    return HttpResponse(prometheus_client.generate_latest(registry), content_type=prometheus_client.CONTENT_TYPE_LATEST)
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return HttpResponse(
+        prometheus_client.generate_latest(registry), content_type=prometheus_client.CONTENT_TYPE_LATEST
+    )

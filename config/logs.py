@@ -20,7 +20,17 @@ ALLOWED_KEYS = frozenset(
         *("event", "level", "logger", "timestamp", "places", "error"),
         *("request_id", "case_id", "actor_id", "session_id", "task", "task_id", "method", "path", "status"),
         *("milliseconds", "count", "kind", "outcome", "partner", "operation", "attempt", "part", "state"),
-        *("port", "number", "seconds", "reason_code", "realm", "key_id", "object_type", "object_id", "channel"),
+        *(
+            "port",
+            "number",
+            "seconds",
+            "reason_code",
+            "realm",
+            "key_id",
+            "object_type",
+            "object_id",
+            "channel",
+        ),
         *("conversation_id", "size", "signal", "setting"),
     }
 )
@@ -67,7 +77,9 @@ def places_of_error(logger: Any, name: str, event: EventDict) -> EventDict:
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
         frames = traceback.extract_tb(error.__traceback__)
-        event["places"] = " > ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:])
+        event["places"] = " > ".join(
+            f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]
+        )
     return event
 
 
@@ -100,7 +112,9 @@ def configure(profile: str, level: str) -> dict[str, Any]:
         "formatters": {"line": {"()": structlog.stdlib.ProcessorFormatter, **_formatting(renderer)}},
         "handlers": {"stderr": {"()": Stderr, "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {name: {"handlers": [], "propagate": True} for name in ("uvicorn", ACCESS, "uvicorn.error")}
+        "loggers": {
+            name: {"handlers": [], "propagate": True} for name in ("uvicorn", ACCESS, "uvicorn.error")
+        }
         | {"django.request": {"level": "ERROR"}, "httpx": {"level": "WARNING"}, "axes": {"level": "WARNING"}},
     }
     logging.config.dictConfig(settings)

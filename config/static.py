@@ -38,4 +38,8 @@ def backend(profile: str) -> str:
 
 def folders(root: Path) -> list[tuple[str, str]]:
     """Our own folders under their names. What npm installed is for the tests and is never served."""
-    return [(path.name, str(path)) for path in sorted(root.glob("*")) if path.is_dir() and path.name != "node_modules"]
+    return [
+        (path.name, str(path))
+        for path in sorted(root.glob("*"))
+        if path.is_dir() and path.name != "node_modules"
+    ]

@@ -67,7 +67,7 @@ class Child:
                 env={**os.environ, **self.environment},
                 user=self.uid,
                 start_new_session=True,
-                preexec_fn=lambda: _die_with(parent, orphan_signal),  # noqa: PLW1509
+                preexec_fn=lambda: _die_with(parent, orphan_signal),
             )
         self.starts.append(time.monotonic())
 
@@ -167,7 +167,16 @@ def engine_children(engines: embedded.Engines, logs: Path, *, postgres: bool, va
         embedded.initialise(engines)
         command = embedded.postgres_command(engines)
         children.append(
-            Child("postgresql", command, logs / "postgresql.log", {}, engines.uid, signal.SIGINT, signal.SIGINT, 0)
+            Child(
+                "postgresql",
+                command,
+                logs / "postgresql.log",
+                {},
+                engines.uid,
+                signal.SIGINT,
+                signal.SIGINT,
+                0,
+            )
         )
     if valkey:
         command = embedded.valkey_command(engines)

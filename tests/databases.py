@@ -32,7 +32,7 @@ _held: list[IO[str]] = []
 
 
 def occupy(worker: str) -> None:
-    """Point the environment at a database and a Valkey number of this process's own. Before Django's set-up."""
+    """Point the environment at a database and a Valkey number of this process's own. Before Django starts."""
     _held.append(engines.use())
     home = engines.engines()
     number = _free_number()
@@ -117,7 +117,9 @@ def _build_template(home: embedded.Engines, name: str) -> None:
         "REDIS_URL": home.redis_url(),
     }
     command = [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--skip-checks"]
-    done = subprocess.run(command, cwd=engines.ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=engines.ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise embedded.EngineError(f"The migrations fail:\n{done.stderr}")
     with psycopg.connect(home.database_url(embedded.OWNER, building)) as owner:

@@ -53,7 +53,9 @@ def call(
     """
     url = _url(partner, path)
     attempts = partner.attempts if repeatable or method in SAFE_TO_REPEAT else 1
-    for attempt in stamina.retry_context(on=_Failed, attempts=attempts, timeout=2 * partner.deadline, wait_max=1.0):
+    for attempt in stamina.retry_context(
+        on=_Failed, attempts=attempts, timeout=2 * partner.deadline, wait_max=1.0
+    ):
         with attempt, _told(partner, operation, attempt.num) as told:
             answer = _guarded(partner, method, url, headers, body)
             told.outcome = str(answer.status_code)
@@ -93,7 +95,8 @@ class _told:  # noqa: N801 - reads as a word in the `with` line
 def _url(partner: Partner, path: str) -> str:
     base = httpx.URL(partner.base_url)
     url = httpx.URL(partner.base_url.rstrip("/") + path)
-    if not path.startswith(("/", "?")) and path or url.host != base.host or url.port != base.port:
+    below = not path or path.startswith(("/", "?"))
+    if not below or (url.host, url.port) != (base.host, base.port):
         raise ValueError(f"{partner.name}: a path below its base URL is wanted.")
     return str(url)
 

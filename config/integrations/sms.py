@@ -1,4 +1,4 @@
-"""Text messages out: a POST to SMS_URL with ``To``, ``From`` and ``Body``, as the telephone companies take it."""
+"""Text messages out: a POST to SMS_URL with ``To``, ``From`` and ``Body``, as telephone companies want it."""
 
 from django.conf import settings
 
@@ -17,7 +17,9 @@ def send(to: str, text: str, *, key: str = "") -> str:
     company = http.Partner(PARTNER, settings.SMS_URL)
     headers = {"Authorization": f"Bearer {settings.SMS_TOKEN}"} | ({"Idempotency-Key": key} if key else {})
     body = {"To": to, "From": settings.SMS_FROM, "Body": text}
-    answer = http.call(company, "POST", "", operation="send", headers=headers, repeatable=bool(key), data=body)
+    answer = http.call(
+        company, "POST", "", operation="send", headers=headers, repeatable=bool(key), data=body
+    )
     try:
         return str(answer.json()["sid"])
     except (ValueError, KeyError, TypeError):

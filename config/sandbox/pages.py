@@ -24,7 +24,9 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def index(mails: Iterable[Mail], texts: Iterable[Text], portal: str) -> str:
-    letters = [(escape(m.at), escape(m.to), f'<a href="/mail/{m.number}">{escape(m.subject)}</a>') for m in mails]
+    letters = [
+        (escape(m.at), escape(m.to), f'<a href="/mail/{m.number}">{escape(m.subject)}</a>') for m in mails
+    ]
     notes = [(escape(t.at), escape(t.to), escape(t.text)) for t in texts]
     return page(
         "The outside world",
@@ -50,6 +52,6 @@ def foreign_site(portal: str) -> str:
     """A page of another origin that holds the chat by one script tag."""
     return page(
         "Bayside Home Medical",
-        "<p>Wheelchairs, oxygen and sleep therapy, brought to your door. Questions? Use the chat below right.</p>"
+        "<p>Wheelchairs, oxygen and sleep therapy, brought to your door. Questions? Use the chat.</p>"
         f'<script src="{escape(portal)}/chat/widget.js" async></script>',
     )

@@ -25,7 +25,9 @@ def test_flag(monkeypatch, raw, value):
     assert env.flag("SWITCH", not value) is value
 
 
-@pytest.mark.parametrize(("reader", "raw"), [(env.flag, "perhaps"), (lambda name: env.number(name, 1), "ten")])
+@pytest.mark.parametrize(
+    ("reader", "raw"), [(env.flag, "perhaps"), (lambda name: env.number(name, 1), "ten")]
+)
 def test_value_that_is_no_value_names_its_setting(monkeypatch, reader, raw):
     monkeypatch.setenv("SWITCH", raw)
     with pytest.raises(env.SettingError, match=r"^SWITCH: .*" + raw):

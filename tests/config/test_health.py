@@ -81,7 +81,9 @@ def test_full_disk_is_named(client, monkeypatch):
     assert state(client)[1]["storage"] == "is nearly full"
 
 
-@pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "demo-metrics-token"}])
+@pytest.mark.parametrize(
+    "header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "demo-metrics-token"}]
+)
 def test_metrics_want_their_token(client, header):
     assert client.get("/metrics", headers=header).status_code == 401
 

@@ -117,8 +117,17 @@ def test_nothing_else_is_there(world):
 
 
 def test_production_has_no_sandbox():
-    command = [sys.executable, "-m", "uvicorn", "config.sandbox.world:application", "--port", str(free_port())]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "config.sandbox.world:application",
+        "--port",
+        str(free_port()),
+    ]
     environment = os.environ | {"DME_PROFILE": "production"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
     assert done.returncode
     assert "not for production" in done.stderr

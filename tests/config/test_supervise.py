@@ -23,7 +23,12 @@ class Show:
     def __init__(self, var: Path) -> None:
         command = [sys.executable, "-m", "tests.config.show", str(var)]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
 
     def up(self) -> dict[str, int]:
@@ -145,8 +150,12 @@ def test_rounds_stop_one_after_the_other(tmp_path):
     """The engines outlive all that use them."""
     ended = tmp_path / "ended"
     wait = "import signal, sys, pathlib, time\n"
-    wait += "def end(*_): time.sleep(float(sys.argv[2])); open(sys.argv[3], 'a').write(sys.argv[1]); sys.exit()\n"
-    wait += "signal.signal(signal.SIGTERM, end); pathlib.Path(sys.argv[3] + sys.argv[1]).touch(); time.sleep(60)"
+    wait += (
+        "def end(*_): time.sleep(float(sys.argv[2])); open(sys.argv[3], 'a').write(sys.argv[1]); sys.exit()\n"
+    )
+    wait += (
+        "signal.signal(signal.SIGTERM, end); pathlib.Path(sys.argv[3] + sys.argv[1]).touch(); time.sleep(60)"
+    )
     show = supervise.Supervisor()
     for number, name, delay in ((0, "engine", "0"), (2, "web", "0.5"), (1, "sandbox", "0.2")):
         command = [sys.executable, "-c", wait, name, delay, str(ended)]
