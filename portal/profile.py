@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from portal import signals
+from portal import account_mail, signals
 from portal.access import require
 from portal.models import ContactChange, Patient
 
@@ -96,8 +96,8 @@ def decide(actor: Any, *, change: ContactChange, accept: bool) -> ContactChange:
             raise AlreadyDecided
         _settle(actor, held, "accepted" if accept else "refused")
         if accept:
-            _apply(held)
-            transaction.on_commit(lambda: _tell_old_contact(held.pk))
+            patient = _apply(held)
+            account_mail.tell_contact(patient, "contact_changed", to=held.old_value if held.field == "email" else "")
     return held
 
 
@@ -107,7 +107,7 @@ def _settle(actor: Any, change: ContactChange, state: str) -> None:
     change.save()
 
 
-def _apply(change: ContactChange) -> None:
+def _apply(change: ContactChange) -> Patient:
     patient = Patient.objects.select_for_update().get(pk=change.patient_id)
     if change.field == "address":
         for part, value in zip(ADDRESS, change.new_value.split("\n"), strict=True):
@@ -116,14 +116,9 @@ def _apply(change: ContactChange) -> None:
         setattr(patient, change.field, change.new_value)
     patient.save()
     _announce_on_commit(patient, [change.field])
+    return patient
 
 
 def _announce_on_commit(patient: Patient, fields: list[str]) -> None:
     send = signals.patient_changed.send
     transaction.on_commit(lambda: send(sender=Patient, patient_id=patient.pk, fields=fields))
-
-
-def _tell_old_contact(change_id: int) -> None:
-    from portal import tasks
-
-    tasks.tell_old_contact.delay(change_id)

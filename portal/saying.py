@@ -1,31 +1,32 @@
-"""Dates and times as a person says them, in the language and time zone in force."""
+"""Dates and times as a person says them, in the language and time zone in force.
+
+What is said here may be read days later (in a chat, in a letter), so it names days and never says "today".
+"""
 
 from datetime import date, datetime
 
-from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.translation import get_language
+from django.utils import dateformat, timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 
 def day(value: date | datetime | None) -> str:
-    """``Tue 3 Mar``, with the year where it is not this one. Spanish: ``mar 3 de marzo``."""
+    """``Tue 3 Mar``, with the year where it is not this one."""
     if value is None:
         return ""
     if isinstance(value, datetime):
         value = timezone.localdate(value)
-    form = "D j \\d\\e F" if _spanish() else "D j M"
+    pattern = pgettext("day of this year", "D j M")
     if value.year != timezone.localdate().year:
-        form += " \\d\\e Y" if _spanish() else " Y"
-    return date_format(value, form).lower() if _spanish() else date_format(value, form)
+        pattern = pgettext("day of another year", "D j M Y")
+    return dateformat.format(value, pattern)
 
 
 def time(value: datetime) -> str:
     """``5 pm`` or ``5:30 pm``."""
     local = timezone.localtime(value)
-    form = "g:i" if local.minute else "g"
-    half = "pm" if local.hour >= 12 else "am"
-    return f"{date_format(local, form)} {half}"
+    half = _("am") if local.hour < 12 else _("pm")
+    return f"{local.hour % 12 or 12}{f':{local.minute:02}' if local.minute else ''} {half}"
 
 
 def moment(value: datetime | None) -> str:
@@ -42,7 +43,3 @@ def window(start: datetime | None, end: datetime | None) -> str:
     if timezone.localdate(start) == timezone.localdate(end):
         return _("%(day)s, %(from)s to %(to)s") % {"day": day(start), "from": time(start), "to": time(end)}
     return _("%(from)s to %(to)s") % {"from": moment(start), "to": moment(end)}
-
-
-def _spanish() -> bool:
-    return (get_language() or "").startswith("es")

@@ -6,6 +6,7 @@
 | ``order_changed`` | an order, a shipment or a milestone of it changed | ``order_id``, ``what`` |
 | ``document_ready`` | a file passed the pipeline | ``document_id`` |
 | ``document_refused`` | a file failed it | ``document_id`` |
+| ``export_ready`` | a copy of a patient's data can be downloaded | ``export_id``, ``patient_id`` |
 | ``sessions_ended`` | sessions of a user ended (sign-out, time-out, deactivation) | ``user_id``, ``session_ids`` |
 """
 
@@ -15,4 +16,5 @@ patient_changed = Signal()
 order_changed = Signal()
 document_ready = Signal()
 document_refused = Signal()
+export_ready = Signal()
 sessions_ended = Signal()

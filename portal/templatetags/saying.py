@@ -1,6 +1,6 @@
-"""``{% load saying %}``: dates and times in words, and a number's own link."""
+"""``{% load saying %}``: delivery windows and days in words."""
 
-from datetime import date, datetime
+from datetime import datetime
 
 from django import template
 
@@ -15,9 +15,3 @@ register.filter("moment", saying.moment)
 def window(start: datetime | None, end: datetime | None) -> str:
     """A delivery window: ``Tue 3 Mar, 1 pm to 5 pm``."""
     return saying.window(start, end)
-
-
-@register.filter
-def machine_day(value: date | datetime | None) -> str:
-    """For ``<time datetime>``: ISO 8601."""
-    return value.isoformat() if value else ""
