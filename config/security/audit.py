@@ -342,12 +342,9 @@ class AuditedQuerySet(IndexedQuerySet):
 def _touched(rows: models.QuerySet[Any]) -> list[tuple[Any, int | None]]:
     """Keys and patients of the rows that a bulk write is about to touch."""
     path = trail.subjects[rows.model]
-    found = (
-        rows.order_by().values_list("pk", path)
-        if path
-        else rows.order_by().values_list("pk", models.Value(None))
-    )
-    return list(found)
+    if not path:
+        return [(key, None) for key in rows.order_by().values_list("pk", flat=True)]
+    return list(rows.order_by().values_list("pk", path))
 
 
 def _log_bulk(kind: str, model: type[models.Model], rows: list[tuple[Any, Any]], fields: list[str]) -> None:
