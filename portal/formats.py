@@ -32,7 +32,6 @@ TAIL = 66 * 1024  # a ZIP's end record may stand this far before the end
 MARKUP = re.compile(rb"<(?:html|script|iframe|body|!doctype|\?php)", re.IGNORECASE)
 PDF_HEAD = re.compile(rb"%PDF-\d")
 ZIP_END = re.compile(rb"PK\x05\x06\0\0\0\0|PK\x06\x06")
-MOTION_VIDEO = re.compile(rb"\A.{4}ftyp", re.DOTALL)
 SAMSUNG = re.compile(rb"SEFT\Z")
 
 
@@ -137,11 +136,14 @@ def _end_of_png(file: BinaryIO, size: int) -> int:
 
 
 def _end_of_pdf(file: BinaryIO, size: int) -> int:
-    start = max(0, size - 2048)
-    found = _read(file, start, size).rfind(b"%%EOF")
-    if found < 0:
+    end, position, before = -1, 0, b""
+    for piece in pieces(file):
+        if (found := (before + piece).rfind(b"%%EOF")) >= 0:
+            end = position - len(before) + found + 5
+        position, before = position + len(piece), piece[-4:]
+    if end < 0:
         raise Incomplete
-    return start + found + 5
+    return end
 
 
 def _end_of_boxes(file: BinaryIO, size: int) -> int:
@@ -169,12 +171,13 @@ ENDS = {
 
 def _refuse_trailer(file: BinaryIO, end: int, size: int, kind: str) -> None:
     """Nothing may follow the end, but for what phones put behind their photos: pictures, clips, notes."""
-    trailer = _read(file, end, min(size, end + 64)).lstrip(b"\0\r\n\t ")
+    raw = _read(file, end, min(size, end + 64))
+    trailer = raw.lstrip(b"\0\r\n\t ")
     if not trailer:
         if _blank(file, end):
             return
         raise Hiding
-    of_a_phone = trailer.startswith(b"\xff\xd8\xff") or MOTION_VIDEO.match(trailer)
+    of_a_phone = trailer.startswith(b"\xff\xd8\xff") or raw[4:8] == b"ftyp"
     if kind != JPEG or not (of_a_phone or SAMSUNG.search(_read(file, max(end, size - 4), size))):
         raise Hiding
 

@@ -78,6 +78,10 @@ def action(**entries: Any) -> DictionaryObject:
     return DictionaryObject({NameObject(f"/{name}"): value for name, value in entries.items()})
 
 
+def script() -> DictionaryObject:
+    return action(S=NameObject("/JavaScript"), JS=TextStringObject("app.alert('x')"))
+
+
 def launch() -> DictionaryObject:
     return action(S=NameObject("/Launch"), F=TextStringObject("calc.exe"))
 
@@ -87,7 +91,8 @@ def _at_root(name: str, value: Any) -> Any:
 
 
 ACTIVE_PDFS = {
-    "script": lambda writer: writer.add_js("app.alert('x')"),
+    "script": _at_root("/Names", action(JavaScript=action(S=NameObject("/JavaScript")))),
+    "script that opens it": _at_root("/OpenAction", script()),
     "attachment": lambda writer: writer.add_attachment("a.txt", b"x"),
     "opening action": _at_root("/OpenAction", launch()),
     "event": _at_root("/AA", action(WC=launch())),
@@ -108,6 +113,34 @@ def opens_on_page_one(writer: PdfWriter) -> None:
 
     place = ArrayObject([writer.pages[0].indirect_reference, NameObject("/XYZ"), NumberObject(0)])
     writer.root_object[NameObject("/OpenAction")] = place
+
+
+def packed_pdf(inside: bytes) -> bytes:
+    """A PDF whose objects, ``inside`` as the opening action among them, are packed away in a stream."""
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R /OpenAction 4 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] >>",
+        inside,
+    ]
+    places, body = [], b""
+    for number, data in enumerate(objects, 1):
+        places.append(b"%d %d" % (number, len(body)))
+        body += data + b" "
+    index = b" ".join(places) + b" "
+    head = b"%PDF-1.5\n"
+    packed = zlib.compress(index + body)
+    stream = b"5 0 obj\n<< /Type /ObjStm /N 4 /First %d /Length %d /Filter /FlateDecode >>\nstream\n%b\nendstream\nendobj\n"
+    stream %= (len(index), len(packed), packed)
+    rows = (
+        [(0, 0, 0)]
+        + [(2, 5, number) for number in range(4)]
+        + [(1, len(head), 0), (1, len(head) + len(stream), 0)]
+    )
+    table = b"".join(struct.pack(">BHB", *row) for row in rows)
+    xref = b"6 0 obj\n<< /Type /XRef /Size 7 /W [1 2 1] /Root 1 0 R /Length %d >>\nstream\n%b\nendstream\nendobj\n"
+    end = b"startxref\n%d\n%%%%EOF\n" % (len(head) + len(stream))
+    return head + stream + xref % (len(table), table) + end
 
 
 def box(kind: bytes, data: bytes = b"") -> bytes:
