@@ -208,8 +208,8 @@ class Desk:
         closed_at = last_at + timedelta(minutes=5) if closed else None
         subject = next(row[3] for row in phrases.REASONS if row[0] == code)
         case = (
-            pk, self._uuid(), case_number(self.share.first_number + number - self.share.first), patient, order[0], self.seal["case_guest"](""),
-            self.seal["subject"](subject), _subject_tokens(subject), channel, reason, line, priority,
+            pk, self._uuid(), case_number(self.share.first_number + number - self.share.first), patient, order[0],
+            self.seal["case_guest"](""), self.seal["subject"](subject), _subject_tokens(subject), channel, reason, line, priority,
             agent[0] if agent else None, team, state, self.rng.choice(DISPOSITIONS) if closed else "",
             self.seal["next_step"]("Nothing open" if closed else ""), opened, closed_at, last_at, last[0],
             1 if customer_last and not closed else 0, 1,
@@ -217,8 +217,8 @@ class Desk:
         talk_state = {"closed": "closed", "waiting": "waiting"}.get(state, "open")
         conversation = (
             talk, channel, pk, patient, None, agent[0] if agent else None, self.seal["talk_guest"](""),
-            self.seal["talk_order"](""), self.seal["talk_subject"](subject), code, language, talk_state, "", "", "1", opened,
-            max(row[2] or 0 for row in said), max(row[3] or 0 for row in said), opened, opened,
+            self.seal["talk_order"](""), self.seal["talk_subject"](subject), code, language, talk_state, "", "", "1",
+            opened, max(row[2] or 0 for row in said), max(row[3] or 0 for row in said), opened, opened,
             opened + timedelta(seconds=40) if agent else None, last_at, closed_at, None,
         )  # fmt: skip
         return case, conversation, said, list(self._events(pk, opened, agent, closed_at))

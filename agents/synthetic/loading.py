@@ -24,7 +24,8 @@ def reserve_numbers(sequence: str, count: int) -> range:
         return range(0)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT min(n), max(n) FROM (SELECT nextval(%s::regclass) AS n FROM generate_series(1, %s)) AS numbers",
+            "SELECT min(n), max(n) FROM"
+            " (SELECT nextval(%s::regclass) AS n FROM generate_series(1, %s)) AS numbers",
             [sequence, count],
         )
         first, last = cursor.fetchone()

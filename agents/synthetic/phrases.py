@@ -207,25 +207,29 @@ CANNED = [
         "order-on-its-way",
         "en",
         "Order on its way",
-        "Hello {patient_first_name}, order {order_number} shipped on {shipped_on}. You can follow it here: {tracking_link}. It should arrive {delivery_window}.",
+        "Hello {patient_first_name}, order {order_number} shipped on {shipped_on}. "
+        "You can follow it here: {tracking_link}. It should arrive {delivery_window}.",
     ),
     (
         "order-on-its-way",
         "es",
         "Pedido en camino",
-        "Hola {patient_first_name}, el pedido {order_number} salió el {shipped_on}. Puede seguirlo aquí: {tracking_link}. Debe llegar {delivery_window}.",
+        "Hola {patient_first_name}, el pedido {order_number} salió el {shipped_on}. "
+        "Puede seguirlo aquí: {tracking_link}. Debe llegar {delivery_window}.",
     ),
     (
         "need-card",
         "en",
         "Insurance card needed",
-        "Hello {patient_first_name}, please upload both sides of your insurance card under Documents. We check it within {write: how long it takes}.",
+        "Hello {patient_first_name}, please upload both sides of your insurance card under "
+        "Documents. We check it within {write: how long it takes}.",
     ),
     (
         "need-card",
         "es",
         "Falta tarjeta de seguro",
-        "Hola {patient_first_name}, por favor suba los dos lados de su tarjeta de seguro en Documentos. La revisamos en {write: cuánto tarda}.",
+        "Hola {patient_first_name}, por favor suba los dos lados de su tarjeta de seguro en "
+        "Documentos. La revisamos en {write: cuánto tarda}.",
     ),
     (
         "closing",
@@ -237,6 +241,7 @@ CANNED = [
         "closing",
         "es",
         "Cierre",
-        "Gracias, {patient_first_name}. El próximo paso es: {write: próximo paso y cuándo}. Que tenga un buen día.",
+        "Gracias, {patient_first_name}. El próximo paso es: {write: próximo paso y cuándo}. "
+        "Que tenga un buen día.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Shares of the work in processes of their own. Imports no model: a new process has to set Django up first."""
+"""Shares of the work in processes of their own. Imports no model: a new process sets Django up first."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor

@@ -1,4 +1,4 @@
-"""The demo's accounts: one of each staff role, two patients and a caregiver, with passwords anybody may read."""
+"""The demo's accounts: one of each staff role, a patient and a caregiver, with passwords anybody may read."""
 
 import hmac
 from base64 import b32encode

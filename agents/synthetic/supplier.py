@@ -59,7 +59,7 @@ def load(size: Size, now: datetime, say: Say) -> None:
             create_customers(first[:2])
             add_files(ACTOR, size.seed, first)
         _cases(size, now, say)
-        audit.event("import", what="synthetic supplier", outcome="ok")
+        audit.event("security", what="synthetic supplier loaded")
     _analyze()
 
 

@@ -26,7 +26,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION:
-            raise CommandError("seed: synthetic data has no place in a production profile. Set DME_PROFILE=demo.")
+            raise CommandError(
+                "seed: synthetic data has no place in a production profile. Set DME_PROFILE=demo."
+            )
         if not Patient.objects.exists():
             self._load(options)
         elif not options["json"]:

@@ -1,0 +1,188 @@
+"""The workshop (Django admin): rights from the one table, PHI behind dots, the trail read-only. R-SEC-1..3"""
+
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from portal import access_trail
+from portal.models import AccessEntry, Patient, RoleGrant, User
+from portal.trail_export import harmless
+from portal.workshop import DOTS, WorkshopAdmin
+from tests.factories import CaseFactory, OrderFactory, PatientFactory, ReasonFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+PAGES = [(model, page) for model, page in admin.site._registry.items()]
+
+
+def address(model, view="changelist", *args):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{view}", args=args)
+
+
+@pytest.mark.parametrize(("model", "page"), PAGES, ids=lambda value: getattr(value, "__name__", ""))
+def test_every_list_opens_for_its_holders_and_for_nobody_else(staff_client, model, page):
+    assert isinstance(page, WorkshopAdmin)
+    assert staff_client("supervisor").get(address(model)).status_code == 200
+    assert staff_client("agent").get(address(model)).status_code in (403, 404)
+
+
+def test_only_our_own_pages_are_in_the_workshop():
+    labels = {model._meta.label for model in admin.site._registry}
+    assert {label.split(".")[0] for label in labels} <= {"portal", "cases", "billing", "agents"}
+    assert {
+        "portal.User",
+        "portal.Product",
+        "portal.Order",
+        "cases.Case",
+        "cases.CannedReply",
+        "portal.AccessEntry",
+    } <= labels
+
+
+def test_a_patient_is_dots_until_a_reason_is_given(staff_client):
+    patient = PatientFactory(first_name="Filomena", last_name="Quarrington", phone="512-555-0177")
+    client = staff_client("supervisor")
+    page = client.get(address(Patient, "change", patient.pk)).content.decode()
+    assert DOTS in page
+    assert "Quarrington" not in page
+    assert "555-0177" not in page
+
+    too_short = client.post(address(Patient, "unmask", patient.pk), {"reason": "because"})
+    assert too_short.status_code == 200
+    assert not AccessEntry.objects.filter(kind="unmask").exists()
+
+    client.post(
+        address(Patient, "unmask", patient.pk), {"reason": "Complaint 12, caller read out the letter"}
+    )
+    entry = AccessEntry.objects.get(kind="unmask")
+    assert entry.subjects == [patient.pk]
+    assert entry.actor == client.user
+    assert entry.reason.words == "Complaint 12, caller read out the letter"
+    assert "Quarrington" in client.get(address(Patient, "change", patient.pk)).content.decode()
+    shown = AccessEntry.objects.filter(kind="read", subjects__contains=[patient.pk]).first()
+    assert "last_name" in shown.fields
+    assert any(sighting.who == client.user.display_name for sighting in access_trail.who_saw(patient))
+
+
+def test_unmasking_one_patient_shows_no_other_and_ends_by_itself(staff_client):
+    one, other = PatientFactory(last_name="Quarrington"), PatientFactory(last_name="Zellweger")
+    client = staff_client("supervisor")
+    client.post(address(Patient, "unmask", one.pk), {"reason": "Returned letter, checking the name"})
+    assert "Zellweger" not in client.get(address(Patient, "change", other.pk)).content.decode()
+    session = client.session
+    session["unmasked"] = {f"portal.patient:{one.pk}": (timezone.now() - timedelta(seconds=1)).isoformat()}
+    session.save()
+    assert "Quarrington" not in client.get(address(Patient, "change", one.pk)).content.decode()
+
+
+def test_who_may_not_unmask_gets_no_button_and_no_page(staff_client):
+    patient = PatientFactory()
+    administrator = staff_client("administrator")
+    assert (
+        administrator.post(
+            address(Patient, "unmask", patient.pk), {"reason": "just having a look"}
+        ).status_code
+        == 403
+    )
+    assert not AccessEntry.objects.filter(kind="unmask").exists()
+
+
+@pytest.mark.parametrize("model", [Patient, AccessEntry, User])
+def test_masked_rows_and_the_trail_cannot_be_saved_added_or_deleted(staff_client, model):
+    patient = PatientFactory(last_name="Quarrington")
+    row = {Patient: patient, AccessEntry: AccessEntry.objects.first(), User: UserFactory()}[model]
+    client = staff_client("supervisor", "administrator", "auditor")
+    assert client.post(address(model, "change", row.pk), {"last_name": "Changed"}).status_code == 403
+    assert client.get(address(model, "add")).status_code == 403
+    assert client.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    patient.refresh_from_db()
+    assert patient.last_name == "Quarrington"
+
+
+@pytest.mark.parametrize("role", ["supervisor", "administrator"])
+def test_nobody_sets_the_password_of_another(staff_client, role):
+    user = UserFactory()
+    response = staff_client(role).get(f"/admin/portal/user/{user.pk}/password/")
+    assert response.status_code in (302, 403, 404)
+    assert response.status_code != 302 or "/change/" in response["Location"]
+    assert staff_client(role).get("/admin/password_change/").status_code == 404
+
+
+def test_roles_change_by_the_rule_and_never_ones_own(staff_client):
+    client = staff_client("administrator")
+    user = UserFactory(roles=["agent"])
+    client.post(address(User, "roles", user.pk), {"roles": ["billing"]})
+    assert set(RoleGrant.objects.filter(user=user).values_list("role", flat=True)) == {"billing"}
+    own = client.post(address(User, "roles", client.user.pk), {"roles": ["administrator", "supervisor"]})
+    assert own.status_code == 403
+    assert staff_client("supervisor").get(address(User, "roles", user.pk)).status_code == 403
+
+
+def test_deactivating_in_bulk_spares_oneself_and_tells_so(staff_client):
+    client = staff_client("administrator")
+    user = UserFactory(roles=["agent"])
+    chosen = {"action": "deactivate", "_selected_action": [user.pk, client.user.pk]}
+    page = client.post(address(User), chosen, follow=True).content.decode()
+    user.refresh_from_db()
+    client.user.refresh_from_db()
+    assert (user.is_active, client.user.is_active) == (False, True)
+    assert "not yours to do" in page
+
+
+def test_bulk_close_of_cases_asks_what_the_rule_asks(staff_client):
+    case = CaseFactory(reason=ReasonFactory())
+    client = staff_client("supervisor")
+    half = {"action": "close", "_selected_action": [case.pk], "disposition": "answered"}
+    client.post(address(type(case)), half)
+    case.refresh_from_db()
+    assert case.state != "closed"
+    client.post(address(type(case)), half | {"next_step": "None, all is answered"})
+    case.refresh_from_db()
+    assert (case.state, case.disposition) == ("closed", "answered")
+    assert case.events.filter(kind="closed", actor=client.user).exists()
+
+
+def test_trail_export_wants_a_fresh_proof_and_goes_on_the_trail(staff_client):
+    client = staff_client("auditor")
+    PatientFactory()
+    response = client.get(address(AccessEntry, "export"))
+    assert response.status_code == 200
+    assert response.content.decode().splitlines()[0].startswith("id,timestamp,kind")
+    assert AccessEntry.objects.filter(kind="export", actor=client.user).count() == 1
+    client.user.user_sessions.update(proved_at=timezone.now() - timedelta(hours=1))
+    assert client.get(address(AccessEntry, "export"))["Location"].startswith(reverse("portal:prove"))
+    assert staff_client("supervisor").get(address(AccessEntry, "export")).status_code == 403
+
+
+def test_export_has_no_formula_for_a_spreadsheet():
+    assert [harmless(text)[0] for text in ("=1", "+1", "-1", "@x", "\tx")] == ["'"] * 5
+    assert harmless("read") == "read"
+
+
+def test_search_by_surname_phone_or_account_is_on_the_trail(staff_client):
+    patient = PatientFactory(last_name="Quarrington", phone="512-555-0177")
+    PatientFactory()
+    client = staff_client("supervisor")
+    for words in ("quarrington", "(512) 555 0177", patient.account_number):
+        page = client.get(address(Patient), {"q": words}).content.decode()
+        assert page.count('class="action-select"') == 1 or page.count(patient.account_number) >= 1
+    assert AccessEntry.objects.filter(kind="search", actor=client.user).count() == 3
+
+
+def test_lists_cost_the_same_at_one_and_at_thirty_rows(staff_client):
+    client = staff_client("supervisor")
+    model = apps.get_model("portal.Order")
+    OrderFactory()
+    client.get(address(model))
+    with CaptureQueriesContext(connection) as few:
+        client.get(address(model))
+    for _ in range(29):
+        OrderFactory()
+    with CaptureQueriesContext(connection) as many:
+        client.get(address(model))
+    assert len(many) == len(few)
