@@ -92,7 +92,7 @@ def outcome(document: Document) -> dict[str, Any]:
         "withdrawable": document.withdrawable,
         "size": document.size,
         "content_type": document.content_type,
-        "url": reverse("portal:document-file", args=[document.ref]) if document.readable else None,
+        "url": reverse("portal:document", args=[document.ref]) if document.readable else None,
         "thumbnail": reverse("portal:document-thumbnail", args=[document.ref]) if small else None,
     }
 
