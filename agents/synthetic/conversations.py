@@ -24,6 +24,7 @@ CHUNK = 5_000
 CHANNELS = ["chat", "chat", "chat", "portal", "portal", "phone", "email", "sms"]
 DISPOSITIONS = ["answered", "action_taken", "action_taken", "handed_on", "no_reply"]
 OPEN_FOR = timedelta(days=3)
+SUBJECTS = {code: customer for code, _, _, customer, *_ in phrases.REASONS}
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,41 @@ SAID = [
 DONE = ["case", "kind", "actor", "actor_name", "at", "detail"]
 
 
+@dataclass(frozen=True)
+class Matter:
+    """What one case is about, before its rows are made. ``said`` holds its message rows."""
+
+    pk: int
+    patient: int
+    channel: str
+    code: str
+    line: str
+    order: int | None
+    language: str
+    opened: datetime
+    agent: tuple[int, str] | None
+    closed: bool
+    said: list[tuple]
+
+    @property
+    def last(self) -> tuple:
+        return self.said[-1]
+
+    @property
+    def customer_last(self) -> bool:
+        return bool(self.last[5] == "customer")
+
+    @property
+    def closed_at(self) -> datetime | None:
+        return self.last[17] + timedelta(minutes=5) if self.closed else None
+
+    @property
+    def state(self) -> str:
+        if self.closed:
+            return "closed"
+        return "new" if self.agent is None else "open" if self.customer_last else "waiting"
+
+
 class Desk:
     """Writes a share of the cases."""
 
@@ -190,38 +226,53 @@ class Desk:
     def _case(self, number: int, pk: int) -> tuple[tuple, tuple, list[tuple], list[tuple]]:
         patient, first_name, full_name, language, line = self.rng.choice(self.cast.patients)
         code = self.rng.choice(self.codes)
-        reason, team, priority = self.cast.reasons[code]
         opened = self.rhythm.moment()
         closed = opened < self.now - OPEN_FOR or self.rng.random() < 0.4
         agent = self.rng.choice(self.cast.agents) if closed or self.rng.random() < 0.6 else None
         order = self.rng.choice(self.cast.orders.get(patient) or [(None, "")])
-        talk = self._uuid()
-        said = list(
-            self._said(
-                number, talk, opened, code, order[1], (patient, first_name, full_name), language, agent
-            )
+        talk, who = self._uuid(), (patient, first_name, full_name)
+        said = list(self._said(number, talk, opened, code, order[1], who, language, agent))
+        matter = Matter(
+            pk,
+            patient,
+            self.rng.choice(CHANNELS),
+            code,
+            line,
+            order[0],
+            language,
+            opened,
+            agent,
+            closed,
+            said,
         )
-        last = said[-1]
-        last_at, customer_last = last[17], last[5] == "customer"
-        state = "closed" if closed else "new" if agent is None else "open" if customer_last else "waiting"
-        channel = self.rng.choice(CHANNELS)
-        closed_at = last_at + timedelta(minutes=5) if closed else None
-        subject = next(row[3] for row in phrases.REASONS if row[0] == code)
-        case = (
-            pk, self._uuid(), case_number(self.share.first_number + number - self.share.first), patient, order[0],
-            self.seal["case_guest"](""), self.seal["subject"](subject), _subject_tokens(subject), channel, reason, line, priority,
-            agent[0] if agent else None, team, state, self.rng.choice(DISPOSITIONS) if closed else "",
-            self.seal["next_step"]("Nothing open" if closed else ""), opened, closed_at, last_at, last[0],
-            1 if customer_last and not closed else 0, 1,
+        case = self._case_row(matter, self.share.first_number + number - self.share.first)
+        return case, self._talk_row(matter, talk), said, list(self._events(matter))
+
+    def _case_row(self, matter: "Matter", number: int) -> tuple:
+        reason, team, priority = self.cast.reasons[matter.code]
+        subject = SUBJECTS[matter.code]
+        return (
+            matter.pk, self._uuid(), case_number(number), matter.patient, matter.order,
+            self.seal["case_guest"](""), self.seal["subject"](subject), _subject_tokens(subject),
+            matter.channel, reason, matter.line, priority, matter.agent[0] if matter.agent else None,
+            team, matter.state, self.rng.choice(DISPOSITIONS) if matter.closed else "",
+            self.seal["next_step"]("Nothing open" if matter.closed else ""), matter.opened, matter.closed_at,
+            matter.last[17], matter.last[0], 1 if matter.customer_last and not matter.closed else 0, 1,
         )  # fmt: skip
-        talk_state = {"closed": "closed", "waiting": "waiting"}.get(state, "open")
-        conversation = (
-            talk, channel, pk, patient, None, agent[0] if agent else None, self.seal["talk_guest"](""),
-            self.seal["talk_order"](""), self.seal["talk_subject"](subject), code, language, talk_state, "", "", "1",
-            opened, max(row[2] or 0 for row in said), max(row[3] or 0 for row in said), opened, opened,
-            opened + timedelta(seconds=40) if agent else None, last_at, closed_at, None,
+
+    def _talk_row(self, matter: "Matter", talk: UUID) -> tuple:
+        said, agent, opened = matter.said, matter.agent, matter.opened
+        # A chat ends when its visitor leaves, whatever is still to be done about the case.
+        ended_at = matter.last[17] if matter.channel == "chat" else matter.closed_at
+        state = "closed" if ended_at else "waiting" if matter.state == "waiting" else "open"
+        begun = (opened, opened + timedelta(seconds=40) if agent else None)
+        return (
+            talk, matter.channel, matter.pk, matter.patient, None, agent[0] if agent else None,
+            self.seal["talk_guest"](""), self.seal["talk_order"](""),
+            self.seal["talk_subject"](SUBJECTS[matter.code]), matter.code, matter.language, state, "", "", "1",
+            opened, max(row[2] or 0 for row in said), max(row[3] or 0 for row in said), opened, *begun,
+            matter.last[17], ended_at, None,
         )  # fmt: skip
-        return case, conversation, said, list(self._events(pk, opened, agent, closed_at))
 
     def _said(
         self,
@@ -262,19 +313,15 @@ class Desk:
         self.message += 1
         return self.message - 1
 
-    def _events(self, case: int, opened: datetime, agent: Any, closed_at: datetime | None) -> Iterator[tuple]:
-        yield case, "opened", None, "intake", opened, self.seal["detail"]({})
+    def _events(self, matter: "Matter") -> Iterator[tuple]:
+        case, agent = matter.pk, matter.agent
+        yield case, "opened", None, "intake", matter.opened, self.seal["detail"]({})
         if agent:
-            yield (
-                case,
-                "assigned",
-                agent[0],
-                "",
-                opened + timedelta(seconds=40),
-                self.seal["detail"]({"to": agent[1]}),
-            )
-        if closed_at:
-            yield case, "closed", agent[0], "", closed_at, self.seal["detail"]({"disposition": "answered"})
+            taken = matter.opened + timedelta(seconds=40)
+            yield case, "assigned", agent[0], "", taken, self.seal["detail"]({"to": agent[1]})
+        if matter.closed_at:
+            ended = self.seal["detail"]({"disposition": "answered"})
+            yield case, "closed", agent[0], "", matter.closed_at, ended
 
 
 @lru_cache(maxsize=50_000)

@@ -10,7 +10,7 @@ HOURS = [1, 1, 1, 1, 1, 2, 4, 9, 26, 34, 36, 31, 22, 28, 33, 30, 26, 20, 12, 9, 
 
 
 class Rhythm:
-    """Draws moments from ``weeks`` weeks before ``now`` (aware), in the daily and weekly rhythm of ``zone``."""
+    """Draws moments from ``weeks`` weeks before ``now`` (aware), in the rhythm of ``zone``."""
 
     def __init__(self, rng: Random, now: datetime, weeks: int, zone: str) -> None:
         self.rng, self.now, self.zone = rng, now, ZoneInfo(zone)

@@ -1,4 +1,4 @@
-"""What is done with a case: taken, assigned, handed on, closed, reopened. Of two at once the second is told."""
+"""What is done with a case: taken, assigned, handed on, closed, reopened. Of two, the second is told."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
