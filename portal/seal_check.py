@@ -56,11 +56,16 @@ class _Check:
         self.position = 0  # the highest entry read
         self.previous = GENESIS
         self.number = 0
+        self.vouched = True
 
     def run(self) -> Proof:
         for window in _windows():
             self._chain(window)
             self._entries(window)
+        if not self.vouched:
+            self.proof.find(
+                f"Seal {self.number} is signed with a key that is gone: nothing vouches for the trail."
+            )
         self._tail()
         self._anchored()
         return self.proof
@@ -72,14 +77,21 @@ class _Check:
                 self.proof.find(f"Seal {self.number + 1} is missing: {link.number} follows {self.number}.")
             if bytes(link.previous) != self.previous or chain_hash(link) != bytes(link.hash):
                 self.proof.find(f"Seal {link.number} was changed or put elsewhere in the chain.")
-            elif signed_by_us(link) is False:
-                self.proof.find(f"Seal {link.number} was written anew: its signature is not ours.")
+            else:
+                self._signature(link)
             self.number, self.previous = link.number, bytes(link.hash)
             self.proof.seals += 1
 
+    def _signature(self, link: TrailSeal) -> None:
+        """A seal whose key has left the ring is vouched for by the next one whose key has not."""
+        ours = signed_by_us(link)
+        self.vouched = ours is not None
+        if ours is False:
+            self.proof.find(f"Seal {link.number} was written anew: its signature is not ours.")
+
     def _entries(self, window: list[TrailSeal]) -> None:
         """Each entry is what its seal says. Entries that committed late are claimed by a later seal."""
-        due, where = _due(window)
+        due, where = self._due(window)
         late, up_to = list(self.strays & due.keys()), max(due)
         self.strays.difference_update(late)
         conditions = [sql.SQL("id = ANY({})").format(late)] if late else []
@@ -91,6 +103,22 @@ class _Check:
                 self._compare(number, digest, due, where)
         for number in sorted(due):
             self.proof.find(f"Entry {number} of seal {where[number]} was removed, or is sealed twice.")
+
+    def _due(self, window: list[TrailSeal]) -> tuple[dict[int, bytes], dict[int, int]]:
+        """The digest that each entry of these seals must have, and the number of its seal."""
+        due: dict[int, bytes] = {}
+        where: dict[int, int] = {}
+        for link in window:
+            digests = bytes(link.digests)
+            for index, number in enumerate(link.entry_ids):
+                if number in due:
+                    self.proof.find(
+                        f"Entry {number} is sealed twice, by seals {where[number]} and {link.number}."
+                    )
+                    continue
+                due[number] = digests[index * DIGEST_BYTES : (index + 1) * DIGEST_BYTES]
+                where[number] = link.number
+        return due, where
 
     def _compare(self, number: int, digest: bytes, due: dict[int, bytes], where: dict[int, int]) -> None:
         wanted = due.pop(number, None)
@@ -164,15 +192,3 @@ def _seals() -> Iterator[TrailSeal]:
     while page := list(TrailSeal.objects.filter(number__gt=number).order_by("number")[:PAGE]):
         yield from page
         number = page[-1].number
-
-
-def _due(window: list[TrailSeal]) -> tuple[dict[int, bytes], dict[int, int]]:
-    """The digest that each entry of these seals must have, and the number of its seal."""
-    due: dict[int, bytes] = {}
-    where: dict[int, int] = {}
-    for link in window:
-        digests = bytes(link.digests)
-        for index, number in enumerate(link.entry_ids):
-            due[number] = digests[index * DIGEST_BYTES : (index + 1) * DIGEST_BYTES]
-            where[number] = link.number
-    return due, where

@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from config.security import audit, crypto, rotation
+from portal import access_trail
 from portal.models import AccessEntry, Patient
 from tests.factories import PatientFactory
 
@@ -83,12 +84,15 @@ def test_check_only_counts(settings):
     assert keys_in_use() == {"old"}
 
 
-def test_rotation_leaves_no_entry_and_no_plain_text_behind(settings, capfd):
+def test_rotation_is_one_entry_sealed_under_the_newest_key_and_tells_no_plain_text(settings):
     PatientFactory(first_name="Unmistakable")
     before = AccessEntry.objects.count()
     settings.MASTER_KEYS = BOTH
     assert "Unmistakable" not in run()[1]
-    assert AccessEntry.objects.count() == before
+    assert AccessEntry.objects.count() == before + 1
+    assert AccessEntry.objects.order_by("-pk").first().what == "keys carried over"
+    settings.MASTER_KEYS = NEW
+    assert access_trail.verify().whole
 
 
 def test_fernet_values_are_rewritten(settings):
