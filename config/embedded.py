@@ -101,7 +101,7 @@ def _reachable(path: Path) -> bool:
 
 # --- folders and binaries ----------------------------------------------------------------------------
 def lay_folders(engines: Engines) -> None:
-    """Make the folders, private to the user that runs the engines. Refuses a socket folder of somebody else."""
+    """Make the folders, private to the user that runs the engines. Refuses those of somebody else."""
     for folder in (engines.home, engines.valkey, engines.sockets):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if engines.uid is not None:
@@ -114,7 +114,7 @@ def lay_folders(engines: Engines) -> None:
 def _package(name: str) -> Path:
     found = importlib.util.find_spec(name)
     if found is None or found.origin is None:
-        raise EngineError(f"The package {name} is missing: `make setup`, or set DATABASE_URL and REDIS_URL.")
+        raise EngineError(f"{name} is not installed: `make setup`, or set DATABASE_URL and REDIS_URL.")
     return Path(found.origin).parent
 
 

@@ -7,29 +7,39 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 PLAIN = "django.contrib.staticfiles.storage.StaticFilesStorage"
 BACKENDS = {"test": PLAIN, "demo": "config.static.NamedByContent", "production": "config.static.Compressed"}
+# Packages leave source maps out, and write import() in comments on types.
+NOT_FOLLOWED = ("sourceMappingURL", r"import\(")
 
 
-def _without_source_maps() -> tuple[object, ...]:
-    """Django's patterns for names inside CSS and JS, but for source maps, which packages often leave out."""
-    return tuple(
-        (extension, tuple(rule for rule in rules if "sourceMappingURL" not in str(rule)))
-        for extension, rules in ManifestFilesMixin.patterns
+def _followed(extension: str, rules: tuple[object, ...]) -> tuple[str, tuple[object, ...]]:
+    """Django's patterns for names inside files of one kind, but for NOT_FOLLOWED."""
+    return extension, tuple(
+        rule for rule in rules if not any(word in _pattern(rule) for word in NOT_FOLLOWED)
     )
 
 
-class NamedByContent(ManifestStaticFilesStorage):
-    """Names carry a hash, so that browsers may keep files for ever."""
+def _pattern(rule: object) -> str:
+    """A rule is a pattern, or a pattern and what replaces it."""
+    return str(rule[0] if isinstance(rule, tuple) else rule)
 
-    patterns = _without_source_maps()
+
+class Followed(ManifestFilesMixin):
+    """Which names inside our files are given a hash too."""
+
+    patterns = tuple(_followed(*pattern) for pattern in ManifestFilesMixin.patterns)
     # A module named once with its hash and once without would run twice.
     support_js_module_import_aggregation = True
+    _js_module_import_aggregation_patterns = _followed(
+        *ManifestFilesMixin._js_module_import_aggregation_patterns
+    )
 
 
-class Compressed(CompressedManifestStaticFilesStorage):
+class NamedByContent(Followed, ManifestStaticFilesStorage):
+    """Names carry a hash, so that browsers may keep files for ever."""
+
+
+class Compressed(Followed, CompressedManifestStaticFilesStorage):
     """The same, with gzip and brotli copies made beforehand."""
-
-    patterns = _without_source_maps()
-    support_js_module_import_aggregation = True
 
 
 def backend(profile: str) -> str:

@@ -91,7 +91,7 @@ def test_metrics_want_their_token(client, header):
 def test_metrics_with_their_token(client, settings):
     answer = client.get("/metrics", headers={"Authorization": f"Bearer {settings.METRICS_TOKEN}"})
     assert answer.status_code == 200
-    assert b"partner_call_seconds" in answer.content
+    assert b"process_resident_memory_bytes" in answer.content
 
 
 def test_metrics_without_a_token_set_are_shut(client, settings):
