@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from config.security import audit
 from config.security.streams import Readable, Reader
 from portal import owners
-from portal.access import System, require
+from portal.access import PATIENT_REALM, System, require
 from portal.inspection import Digesting
 from portal.models import Document, Order, Patient, Upload
 from portal.models.documents import DocumentKind, DocumentState
@@ -203,7 +203,10 @@ def _is_theirs(actor: Any, document: Document) -> bool:
         return True
     if document.owner_ref:
         return document.uploaded_by_id is None and owners.reaches(actor, document.owner_ref)
-    return document.patient is not None and document.patient.user_id == actor.pk
+    # What their caregivers sent, the patient may take back; what we made or were handed, nobody.
+    sender, patient = document.uploaded_by, document.patient
+    from_them = sender is not None and sender.realm == PATIENT_REALM
+    return from_them and patient is not None and patient.user_id == actor.pk
 
 
 def _empty(document: Document, state: DocumentState) -> None:

@@ -1,6 +1,6 @@
 """The patient portal's pages, and the account pages that patients and staff share."""
 
-from portal import urls_account, urls_pages
+from portal import urls_account, urls_files, urls_pages
 
 app_name = "portal"
 
