@@ -1,4 +1,5 @@
-"""What stands beside a case: the patient, and one panel for each thing we know of them.
+"""What stands beside a case: the patient, and one panel for each thing we know of them. Those that are
+``first`` come at once, the others after them.
 
 PANELS is the registry: an app to the left is shown here by a function of its own, not by reaching in. What
 identifies a patient is masked until the agent unmasks it for this case, which goes on the trail.
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from agents.workspace import purpose
@@ -32,6 +34,7 @@ class Panel:
     permission: str
     load: Callable[[User, Patient, Case], Any]
     open: bool = True
+    first: bool = False
 
     @property
     def template(self) -> str:
@@ -46,13 +49,13 @@ class Shown:
     content: Any
 
 
-def beside(actor: User, case: Case, *, unmasked: bool = False) -> list[Shown]:
-    """The panels of a case whose patient is known; one entry on the trail tells which were shown."""
+def beside(actor: User, case: Case, *, first: bool) -> list[Shown]:
+    """Panels of a case whose patient is known; one entry on the trail tells which were shown."""
     require(actor, "patients.view")
     patient = case.patient
     if patient is None:
         return []
-    seen = [panel for panel in PANELS if allowed(actor, panel.permission)]
+    seen = [panel for panel in PANELS if panel.first is first and allowed(actor, panel.permission)]
     with audit.acting(purpose=purpose(case)):
         audit.read([patient], "case context", objects=[patient], fields=[panel.code for panel in seen])
         shown = [Shown(panel, panel.load(actor, patient, case)) for panel in seen]
@@ -84,13 +87,12 @@ def _who(actor: User, patient: Patient, case: Case) -> Who:
 
 def _orders(actor: User, patient: Patient, case: Case) -> list[tuple[Order, list[Any], Any]]:
     """The order the case is about, then the newest ones, each with its steps and its last parcel."""
-    found = (
-        Order.objects.visible_to(actor).filter(patient=patient).prefetch_related("milestones", "shipments")
+    theirs = Order.objects.visible_to(actor).filter(patient=patient)
+    first = (
+        theirs.annotate(asked=Q(pk=case.order_id)) if case.order_id else theirs.annotate(asked=Value(False))
     )
-    newest = list(found.defer("notes", "diagnosis_codes")[:ORDERS])
-    if case.order_id and case.order_id not in {order.pk for order in newest}:
-        newest = [*found.filter(pk=case.order_id), *newest[: ORDERS - 1]]
-    newest.sort(key=lambda order: order.pk != case.order_id)
+    shown = first.defer("notes", "diagnosis_codes").prefetch_related("milestones", "shipments")
+    newest = shown.order_by("-asked", "-placed_at")[:ORDERS]
     return [(order, orders_rules.steps(order), _last_parcel(order)) for order in newest]
 
 
@@ -127,9 +129,9 @@ def _log(actor: User, patient: Patient, case: Case) -> list[AccessEntry]:
 
 
 PANELS = [
-    Panel("patient", _("Patient"), "user", "patients.view", _who),
-    Panel("orders", _("Orders"), "package", "orders.view", _orders),
-    Panel("coverage", _("Coverage"), "shield-check", "coverage.view", _coverage),
+    Panel("patient", _("Patient"), "user", "patients.view", _who, first=True),
+    Panel("orders", _("Orders"), "package", "orders.view", _orders, first=True),
+    Panel("coverage", _("Coverage"), "shield-check", "coverage.view", _coverage, first=True),
     Panel("devices", _("Devices at home"), "monitor-smartphone", "orders.view", _devices),
     Panel("documents", _("Documents"), "file-text", "documents.view", _documents),
     Panel("earlier", _("Other cases"), "history", "cases.view", _earlier),

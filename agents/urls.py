@@ -24,6 +24,7 @@ console = [
     path("cases/<str:number>/earlier/", cases.earlier, name="case-earlier"),
     path("cases/<str:number>/new/", cases.new, name="case-new"),
     path("cases/<str:number>/beside/", cases.beside, name="case-beside"),
+    path("cases/<str:number>/more/", cases.more, name="case-more"),
     path("cases/<str:number>/unmask/", cases.unmask, name="case-unmask"),
     path("cases/<str:number>/canned/", cases.canned_replies, name="case-canned"),
     path("cases/<str:number>/canned/<int:pk>/", cases.canned_reply, name="case-canned-reply"),

@@ -25,7 +25,7 @@ def opened(request: HttpRequest, number: str, what: str = "case") -> Case:
 
 def reached(request: HttpRequest, number: str) -> Case:
     """The case to act upon, of which nothing is shown."""
-    return get_object_or_404(Case.objects.visible_to(request.user), number=number)
+    return get_object_or_404(Case.objects.visible_to(request.user).select_related("patient"), number=number)
 
 
 def thread(request: HttpRequest, case: Case) -> dict[str, Any]:
@@ -93,7 +93,19 @@ def _number(request: HttpRequest, name: str) -> int:
 @door("patients.view", realm="staff")
 def beside(request: HttpRequest, number: str) -> HttpResponseBase:
     found = reached(request, number)
-    shown = {"case": found, "panels": context.beside(request.user, found)}
+    shown = {
+        "case": found,
+        "panels": context.beside(request.user, found, first=True),
+        "more": found.patient_id,
+    }
+    return render(request, "agents/case/beside.html", shown)
+
+
+@require_GET
+@door("patients.view", realm="staff")
+def more(request: HttpRequest, number: str) -> HttpResponseBase:
+    found = reached(request, number)
+    shown = {"case": found, "panels": context.beside(request.user, found, first=False)}
     return render(request, "agents/case/beside.html", shown)
 
 
