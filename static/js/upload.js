@@ -31,21 +31,29 @@ function orFail(answer) {
   throw new UploadFailed(answer.body.error?.code ?? "unavailable", answer.body.error?.detail);
 }
 
+// A part the server has no use for is answered with where it is; the same answer again and again is no way on.
+function nextOffset(answer, offset) {
+  const said = answer.body.error?.offset;
+  return answer.status === 409 && said >= 0 && said !== offset ? said : orFail(answer).offset;
+}
+
 /** Resolves to what the server says of the finished upload: `{upload, state, document}`. */
 export async function sendFile({ file, base, headers = {}, about = {}, resume = null, onProgress = () => {}, signal }) {
-  const json = { ...headers, "Content-Type": "application/json" };
+  const within = base.replace(/\/?$/, "/");
+  const plain = { ...headers, Accept: "application/json" };
+  const json = { ...plain, "Content-Type": "application/json" };
   const described = { filename: file.name, size: file.size, type: file.type, ...about };
   const begun = resume
-    ? orFail(await ask(`${base}${resume}/`, { headers, signal }))
+    ? orFail(await ask(`${within}${resume}/`, { headers: plain, signal }))
     : orFail(await ask(base, { method: "POST", headers: json, body: JSON.stringify(described), signal }));
+  const type = { ...plain, "Content-Type": "application/octet-stream" };
   let { offset } = begun;
   while (offset < file.size) {
     onProgress(offset, file.size, begun.upload);
     const body = file.slice(offset, offset + PART);
-    const type = { ...headers, "Content-Type": "application/octet-stream" };
-    const answer = await ask(`${base}${begun.upload}/?offset=${offset}`, { method: "PUT", headers: type, body, signal });
-    offset = answer.status === 409 && answer.body.error?.offset >= 0 ? answer.body.error.offset : orFail(answer).offset;
+    const answer = await ask(`${within}${begun.upload}/?offset=${offset}`, { method: "PUT", headers: type, body, signal });
+    offset = nextOffset(answer, offset);
   }
   onProgress(file.size, file.size, begun.upload);
-  return orFail(await ask(`${base}${begun.upload}/finish/`, { method: "POST", headers: json, body: "{}", signal }));
+  return orFail(await ask(`${within}${begun.upload}/finish/`, { method: "POST", headers: json, body: "{}", signal }));
 }
