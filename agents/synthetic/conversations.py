@@ -269,8 +269,8 @@ class Desk:
         return (
             talk, matter.channel, matter.pk, matter.patient, None, agent[0] if agent else None,
             self.seal["talk_guest"](""), self.seal["talk_order"](""),
-            self.seal["talk_subject"](SUBJECTS[matter.code]), matter.code, matter.language, state, "", "", "1",
-            opened, max(row[2] or 0 for row in said), max(row[3] or 0 for row in said), opened, *begun,
+            self.seal["talk_subject"](SUBJECTS[matter.code]), matter.code, matter.language, state, "", "",
+            "1", opened, max(row[2] or 0 for row in said), max(row[3] or 0 for row in said), opened, *begun,
             matter.last[17], ended_at, None,
         )  # fmt: skip
 
