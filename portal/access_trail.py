@@ -54,7 +54,8 @@ def who_saw(patient: Patient, *, before: int | None = None, limit: int = 50) -> 
 
 
 def entries_about(patient: Patient) -> QuerySet[AccessEntry]:
-    return AccessEntry.objects.filter(subjects__contains=[patient.pk])
+    entries: QuerySet[AccessEntry] = AccessEntry.objects.filter(subjects__contains=[patient.pk])
+    return entries
 
 
 def _people(entries: Iterable[AccessEntry]) -> dict[int | None, User]:

@@ -43,7 +43,7 @@ FORMS = {
 FORM = max(FORMS)
 
 
-class TrailBroken(Exception):  # noqa: N818
+class TrailBroken(Exception):
     """The trail is not what it was. The text names the first thing that is wrong."""
 
 

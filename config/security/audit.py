@@ -143,7 +143,7 @@ def _about(objects: list[models.Model]) -> dict[str, Any]:
     """Objects of one model: a single one by its key, several by their numbers."""
     if not objects:
         return {}
-    about: dict[str, Any] = {"content_type": content_type(type(objects[0]))}
+    about: dict[str, Any] = {"content_type": content_type(objects[0]._meta.model)}
     if len(objects) == 1:
         key = objects[0].pk
         return about | {"object_pk": str(key), "object_id": key if isinstance(key, int) else None}
@@ -244,7 +244,7 @@ def _remember_again(model: type[models.Model]) -> None:
 
 def _give_queryset(model: type[models.Model]) -> None:
     """A model whose manager is not ours gets one that is, so that its bulk writes are seen as well."""
-    manager = model._default_manager
+    manager: Any = model._default_manager
     kind = manager._queryset_class
     if issubclass(kind, AuditedQuerySet):
         return

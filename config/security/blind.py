@@ -62,8 +62,8 @@ class Derived:
     follows: tuple[str, ...]
     place: str
 
-    def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:
-        super().contribute_to_class(cls, name, **kwargs)  # type: ignore[misc]
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
+        super().contribute_to_class(cls, name, private_only=private_only)  # type: ignore[misc]
         self.place = f"{cls._meta.db_table}.{self.column}"  # type: ignore[attr-defined]
         if not cls._meta.abstract:
             pre_save.connect(self._refuse_stale, sender=cls, dispatch_uid=f"derived {self.place}")
@@ -108,11 +108,11 @@ class IndexedQuerySet(models.QuerySet[Any]):
         for field in followers:
             for row in rows:
                 field.pre_save(row, False)
-        names = [*written, *(field.name for field in followers)]  # type: ignore[attr-defined]
+        names = [*written, *(field.name for field in followers)]
         return super().bulk_update(rows, names, batch_size=batch_size)
 
 
-def derived_fields(model: type[models.Model]) -> list[Derived]:
+def derived_fields(model: type[models.Model]) -> list[Any]:
     return [field for field in model._meta.concrete_fields if isinstance(field, Derived)]
 
 
@@ -125,7 +125,7 @@ def derived_values(model: type[models.Model], written: dict[str, Any]) -> dict[s
         sources = [written.get(source, FieldError) for source in field.sources]
         if any(source is FieldError or hasattr(source, "resolve_expression") for source in sources):
             raise FieldError(f"{field} follows {', '.join(field.follows)}: save the rows one by one.")
-        values[field.name] = field.derived(sources)  # type: ignore[attr-defined]
+        values[field.name] = field.derived(sources)
     return values
 
 
@@ -169,14 +169,14 @@ class BlindIndexField(Derived, models.CharField):
 
 
 @BlindIndexField.register_lookup
-class Matches(Lookup):  # type: ignore[type-arg]
+class Matches(Lookup):
     """``.filter(email_index__matches="kim@example.org")``."""
 
     lookup_name = "matches"
     prepare_rhs = False
     can_use_none_as_rhs = True
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         candidates = self.lhs.output_field.candidates(self.rhs)
         if not candidates:
             raise EmptyResultSet
@@ -233,14 +233,14 @@ def marker(key_id: str) -> str:
 
 
 @SearchTokensField.register_lookup
-class TokensMatch(Lookup):  # type: ignore[type-arg]
+class TokensMatch(Lookup):
     """``.filter(name_tokens__matches="smith jane")``: all words, in any order."""
 
     lookup_name = "matches"
     prepare_rhs = False
     can_use_none_as_rhs = True
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         candidates = self.lhs.output_field.candidates(self.rhs)
         if not candidates:
             raise EmptyResultSet

@@ -58,8 +58,8 @@ class Sealed:
 
     place: bytes
 
-    def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:
-        super().contribute_to_class(cls, name, **kwargs)  # type: ignore[misc]
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
+        super().contribute_to_class(cls, name, private_only=private_only)  # type: ignore[misc]
         self.place = f"{cls._meta.db_table}.{self.column}".encode()  # type: ignore[attr-defined]
 
     def plain_text(self, value: Any) -> str:
@@ -92,7 +92,9 @@ class Sealed:
         return expression
 
     def _own_value(self, leaf: Any) -> bool:
-        return isinstance(leaf, Value) and (leaf.value is None or leaf._output_field_or_none is self)
+        return isinstance(leaf, Value) and (
+            leaf.value is None or getattr(leaf, "_output_field_or_none", None) is self
+        )
 
     def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name == "isnull":

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 MASK = "▮▮▮"
 WORDS = r"number|no|num|nr|is|are|id|it's|its|my|the|es|el|mi|n[uú]mero|de"
@@ -99,11 +100,11 @@ def redact(text: str) -> Redacted:
     """The text with every identifying number masked, and a count by kind (ssn, card, medicare, member)."""
     counts: Counter[str] = Counter()
     for rule in RULES:
-        text = rule.pattern.sub(lambda found, rule=rule: _mask(found, rule, counts), text)
+        text = rule.pattern.sub(partial(_mask, rule, counts), text)
     return Redacted(text, counts)
 
 
-def _mask(found: re.Match[str], rule: Rule, counts: Counter[str]) -> str:
+def _mask(rule: Rule, counts: Counter[str], found: re.Match[str]) -> str:
     number = found["number"]
     if not rule.proven(number):
         return found[0]

@@ -38,7 +38,7 @@ class AccessReason(models.Model):
 
     @property
     def words(self) -> str:
-        return self.text[SALT_LETTERS:]
+        return str(self.text)[SALT_LETTERS:]
 
     @property
     def digest(self) -> str:

@@ -1,4 +1,4 @@
-"""The access trail is sealed and proves itself (R-SEC-2), and tells patients who saw their record (R-SEC-4)."""
+"""The access trail proves itself (R-SEC-2), and tells patients who saw their record (R-SEC-4)."""
 
 from datetime import timedelta
 from hashlib import sha256
@@ -191,7 +191,8 @@ def test_an_entry_put_in_behind_the_trails_back_is_named(owner, number):
     owner.execute("SET session_replication_role = replica")
     columns = ", ".join(column for column in seals.FORMS[1] if column != "id")
     owner.execute(
-        f"INSERT INTO portal_accessentry (id, {columns}) SELECT %s, {columns} FROM portal_accessentry WHERE id = %s",
+        f"INSERT INTO portal_accessentry (id, {columns})"
+        f" SELECT %s, {columns} FROM portal_accessentry WHERE id = %s",
         [number if number > 0 else entries[0] + number, entries[0]],
     )
     assert "is in no seal and not waiting for one" in first_finding()
