@@ -191,9 +191,7 @@ def greeting(port: int, logins: dict[str, Any], seconds: float) -> str:
     lines = ["", f"Ready after {seconds:.0f} s. Everybody in here is made up.", ""]
     lines += [f"  {what:<22}{here}{path}" for what, path in PAGES.items()]
     lines += [f"  {'outside world':<22}http://127.0.0.1:{port + 1}/", ""]
-    for role, people in logins["users"].items():
-        person = people[0] if isinstance(people, list) else people
-        lines.append(f"  {role:<22}{person['email']:<44}{person['password']}")
+    lines += [f"  {user['role']:<22}{user['email']:<32}{user['password']}" for user in logins["users"]]
     return "\n".join([*lines, "", "The sign-in page shows the second factor. Ctrl-C stops everything.", ""])
 
 

@@ -1,7 +1,5 @@
 """Every app's pages under one roof."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
@@ -18,7 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", public(health.readyz), name="readyz"),
     path("metrics", public(health.metrics), name="metrics"),
 ]
-urlpatterns += [path("", include(f"{app}.urls")) for app in APPS if find_spec(f"{app}.urls")]
+urlpatterns += [path("", include(f"{app}.urls")) for app in APPS]
 
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.forbidden"
