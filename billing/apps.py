@@ -6,4 +6,6 @@ class BillingConfig(AppConfig):
     verbose_name = "Insurance and money"
 
     def ready(self) -> None:
-        from billing import fhir_records, watched  # noqa: F401 - each registers what it knows
+        from billing import fhir_records, home_cards, watched  # noqa: F401 - each registers what it knows
+
+        home_cards.fill()

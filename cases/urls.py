@@ -1,10 +1,12 @@
 from django.urls import path
 
+from cases import urls_portal
 from cases.views import chat, widget
 
 app_name = "cases"
 
 urlpatterns = [
+    *urls_portal.urlpatterns,
     path("chat/start", chat.start, name="chat-start"),
     path("chat/widget/", widget.frame, name="chat-frame"),
     path("chat/widget.js", chat.widget, name="chat-widget"),

@@ -1,0 +1,71 @@
+"""Whose insurance pays, as its holder is shown it: in force or not, and what of the card is missing."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.models import Coverage
+from portal import home
+from portal.models import Document, Patient
+from portal.models.documents import DocumentKind, DocumentState
+from portal.records import Record
+
+CARD_SIDES = (DocumentKind.INSURANCE_CARD_FRONT, DocumentKind.INSURANCE_CARD_BACK)
+GONE = (DocumentState.REFUSED, DocumentState.INFECTED, DocumentState.WITHDRAWN)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An insurance and whether it pays on the day asked about."""
+
+    coverage: Coverage
+    in_force: bool
+
+
+def of_patient(viewer: Any, patient: Patient, *, on: date | None = None) -> list[Shown]:
+    """The patient's insurances in their order of paying, those in force first."""
+    day = on or timezone.localdate()
+    rows = Coverage.objects.visible_to(viewer).filter(patient=patient).select_related("payer").order_by("rank", "pk")
+    shown = [Shown(row, in_force(row, day)) for row in rows]
+    return sorted(shown, key=lambda each: not each.in_force)
+
+
+def in_force(coverage: Coverage, day: date) -> bool:
+    begun = coverage.starts_on is None or coverage.starts_on <= day
+    over = coverage.ends_on is not None and coverage.ends_on < day
+    return coverage.active and begun and not over
+
+
+def missing_sides(patient: Patient, coverages: list[Shown]) -> list[DocumentKind]:
+    """Sides of the insurance card that nobody has sent, where there is an insurance in force."""
+    current = [each.coverage for each in coverages if each.in_force]
+    if not current:
+        return []
+    sent = Document.objects.filter(Q(kind__in=CARD_SIDES), patient=patient).exclude(state__in=GONE)
+    known = set(sent.values_list("kind", flat=True))
+    known |= {DocumentKind.INSURANCE_CARD_FRONT for row in current if row.card_front_id}
+    known |= {DocumentKind.INSURANCE_CARD_BACK for row in current if row.card_back_id}
+    return [side for side in CARD_SIDES if side not in known]
+
+
+def panel(viewer: Any, record: Record) -> home.Panel:
+    """The card of the home page, and the request for what is missing of the insurance card."""
+    coverages = of_patient(viewer, record.patient)
+    missing = missing_sides(record.patient, coverages)
+    return home.Panel({"coverages": coverages}, [_send_card(missing)] if missing else [])
+
+
+def _send_card(missing: list[DocumentKind]) -> home.Todo:
+    texts = {
+        DocumentKind.INSURANCE_CARD_FRONT: _("Send a photo of the front of your insurance card"),
+        DocumentKind.INSURANCE_CARD_BACK: _("Send a photo of the back of your insurance card"),
+    }
+    text = _("Send photos of your insurance card") if len(missing) == 2 else texts[missing[0]]
+    link = f"{reverse('portal:documents')}?kind={missing[0].value}"
+    detail = _("We can then check what your insurance pays. It takes 2 to 7 business days.")
+    return home.Todo(text, link, detail=detail, icon="file-up")

@@ -1,0 +1,60 @@
+"""Forms of the customer's messages."""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from cases.customer_drafts import LONGEST_BODY, LONGEST_SUBJECT
+from cases.models import Reason
+
+
+class ReplyForm(forms.Form):
+    """What is said; ``client_id`` makes a doubled sending one message."""
+
+    body = forms.CharField(
+        label=_("Your message"),
+        max_length=LONGEST_BODY,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 6, "data-count": "letters-left"}),
+    )
+    client_id = forms.UUIDField(widget=forms.HiddenInput)
+
+    def sent_documents(self) -> list[uuid.UUID]:
+        """References of the files that were sent with it; what is none is left out."""
+        return [ref for text in self.data.getlist("documents") if (ref := as_uuid(text))]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        if not self.cleaned_data.get("body", "").strip() and not self.sent_documents():
+            self.add_error("body", _("Please write a message, or add a file."))
+        return self.cleaned_data
+
+
+class ComposeForm(ReplyForm):
+    """A new message: topic first, then what it is about."""
+
+    topic = forms.ChoiceField(label=_("What is it about?"))
+    subject = forms.CharField(label=_("In a few words"), max_length=LONGEST_SUBJECT)
+    order = forms.UUIDField(widget=forms.HiddenInput, required=False)
+
+    field_order = ["topic", "subject", "body"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["topic"].choices = [("", _("Choose one")), *topics()]  # type: ignore[attr-defined]
+
+
+def topics() -> list[tuple[str, str]]:
+    """What customers can choose from, in their language."""
+    spanish = (get_language() or "").startswith("es")
+    rows = Reason.objects.filter(offered=True, active=True).order_by("family", "customer_label")
+    return [(row.code, (row.customer_label_es if spanish else "") or row.customer_label) for row in rows]
+
+
+def as_uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,79 @@
+"""What every page of the portal begins with: whose record it shows, in whose words and time zone, on the trail."""
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, Concatenate
+
+from django.conf import settings
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
+
+from config.security import audit
+from portal import access_trail, records
+from portal.access import PATIENT_REALM, door
+from portal.records import Record
+
+CHOSEN = "record"
+
+# How the pages read in "Who saw my record".
+THINGS = {
+    "portal.home": _("Home page"),
+    "portal.orders": _("Orders"),
+    "portal.order": _("An order"),
+    "portal.devices": _("Devices"),
+    "portal.documents": _("List of documents"),
+    "portal.profile": _("Profile"),
+    "portal.contacts": _("Contact choices"),
+    "portal.caregivers": _("People who help"),
+    "portal.who_saw": _("Who saw this record"),
+    "my_data": _("Copy of all data"),
+    "my_data.ask": _("Copy of all data"),
+    "my_data.passphrase": _("Passphrase of the copy"),
+    "my_data.download": _("Copy of all data"),
+}
+access_trail.THINGS.update(THINGS)
+
+Page = Callable[Concatenate[HttpRequest, Record, ...], HttpResponseBase]
+View = Callable[..., HttpResponseBase]
+
+
+def page(
+    scope: str = "any", *, permission: str = "portal.use", step_up: bool = False
+) -> Callable[[Page], View]:
+    """A page of the patient realm about the chosen record. Outside a caregiver's ``scope`` there is no page."""
+
+    def open_up(view: Page) -> View:
+        @door(permission, realm=PATIENT_REALM, step_up=step_up)
+        @wraps(view)
+        def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            record = _record_of(request)
+            if record is None or not record.may(scope):
+                raise Http404
+            _speak(request)
+            behalf = None if record.own else record.patient.pk
+            with timezone.override(record.patient.time_zone), audit.acting(on_behalf_of=behalf):
+                return view(request, record, *args, **kwargs)
+
+        return shown
+
+    return open_up
+
+
+def _record_of(request: HttpRequest) -> Record | None:
+    known = records.of(request.user)  # type: ignore[arg-type]
+    record = records.choose(known, request.session.get(CHOSEN, ""))
+    request.records, request.record = known, record  # type: ignore[attr-defined]
+    return record
+
+
+def _speak(request: HttpRequest) -> None:
+    """In the person's own language, unless this browser was told another."""
+    if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
+        translation.activate(request.user.language)  # type: ignore[union-attr]
+
+
+def seen(record: Record, what: str, objects: Iterable[Model] = ()) -> None:
+    """Put the page on the trail, before it is shown."""
+    audit.read([record.patient], what, objects=objects)
