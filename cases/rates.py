@@ -5,7 +5,8 @@ from collections import deque
 
 from cases.drafts import Refused
 
-ABUSE_FRAMES, ABUSE_SECONDS = 400, 10.0
+# Frames of any kind that a socket may send for each message its sender may.
+ABUSE_TIMES, SECONDS = 20, 10.0
 
 
 class Window:
@@ -31,7 +32,7 @@ class Window:
 class Rates:
     """One window for each sender in a conversation, whatever sockets they use."""
 
-    def __init__(self, most: int, seconds: float = 10.0, kept: int = 20_000) -> None:
+    def __init__(self, most: int, seconds: float = SECONDS, kept: int = 20_000) -> None:
         self.most, self.seconds, self.kept = most, seconds, kept
         self._windows: dict[tuple[str, str], Window] = {}
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError
 
 from cases import asked, chat_forms, conversations, frames, history, hub, live
@@ -19,7 +20,7 @@ from cases.drafts import Draft, Outcome, Refused
 from cases.models import Conversation
 from cases.origins import header
 from cases.people import author_of
-from cases.rates import ABUSE_FRAMES, ABUSE_SECONDS, Window
+from cases.rates import ABUSE_TIMES, SECONDS, Window
 from config.security import audit, consumers
 from portal import doors
 from portal.access import Door
@@ -56,7 +57,7 @@ class ChatSocket:
         self._lines: deque[str] = deque()
         self._flushing: asyncio.Task[None] | None = None
         self._closing: int | None = None
-        self._frames = Window(ABUSE_FRAMES, ABUSE_SECONDS)
+        self._frames = Window(ABUSE_TIMES * settings.CHAT_MESSAGES_PER_10_S, SECONDS)
         self._typing: dict[str, asyncio.TimerHandle] = {}
         self._rights_at = self._used_at = self.hub.loop.time()
         self.handlers: dict[str, Handler] = {

@@ -1,0 +1,98 @@
+"""Engines of a run's own, with nothing of their durability given up, and web nodes on them: for fault runs and
+benchmarks, which break or load what the other tests share.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+
+from config import embedded, supervise
+from tests.servers import ROOT, Server
+
+
+class Rig:
+    def __init__(self, var: Path) -> None:
+        self.var = var
+        self.engines = embedded.of(var)
+        self.nodes: list[Server] = []
+        children = supervise.engine_children(self.engines, var / "logs", postgres=True, valkey=True)
+        self.postgres, self.valkey = children
+        for child in children:
+            child.start()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "DME_PROFILE": "test",
+            "DME_VAR": str(self.var),
+            "DATABASE_URL": self.engines.database_url(embedded.APP),
+            "DATABASE_OWNER_URL": self.engines.database_url(embedded.OWNER),
+            "REDIS_URL": self.engines.redis_url(),
+            "CHANNEL_PREFIX": "rig",
+            "CHAT_STARTS_PER_MINUTE": "1000000",
+            "CHAT_MESSAGES_PER_10_S": "1000000",
+        }
+
+    def prepare(self) -> None:
+        """A migrated, empty database."""
+        embedded.until_ready(self.engines)
+        embedded.make_roles(self.engines)
+        embedded.make_database(self.engines)
+        environment = os.environ | self.environment | {"DME_AS_OWNER": "1"}
+        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--skip-checks"]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+
+    def node(self, app: str = "config.asgi:application", **environment: str) -> Server:
+        """One more web process."""
+        server = Server(self.environment | environment, log=self.var / f"node{len(self.nodes)}.log", app=app)
+        self.nodes.append(server)
+        return server.start()
+
+    def database(self, role: str = embedded.OWNER) -> psycopg.Connection:
+        return psycopg.connect(self.engines.database_url(role), autocommit=True)
+
+    def restart_postgres(self, number: signal.Signals) -> None:
+        """SIGQUIT is an immediate stop, SIGINT a fast one."""
+        self.postgres.process.send_signal(number)  # type: ignore[union-attr]
+        self.postgres.process.wait(30)  # type: ignore[union-attr]
+        embedded.forget_dead_postmaster(self.engines)
+        self.postgres.start()
+        embedded.until_ready(self.engines, valkey=False)
+
+    def stop_valkey(self) -> None:
+        self.valkey.process.kill()  # type: ignore[union-attr]
+        self.valkey.process.wait(10)  # type: ignore[union-attr]
+
+    def start_valkey(self) -> None:
+        self.valkey.start()
+        embedded.until_ready(self.engines, postgres=False)
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.stop()
+        self.postgres.ask_to_stop()
+        deadline = time.monotonic() + 10
+        while self.postgres.alive and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for child in (self.postgres, self.valkey):
+            child.kill()
+        embedded.erase(self.engines)
+
+
+@contextlib.contextmanager
+def rigged() -> Iterator[Rig]:
+    with tempfile.TemporaryDirectory(prefix="dme-rig-") as folder:
+        rig = Rig(Path(folder))
+        try:
+            rig.prepare()
+            yield rig
+        finally:
+            rig.stop()
