@@ -76,7 +76,7 @@ def _repaint(data: bytes, wanted: dict[str, Any]) -> tuple[dict[str, Any], bytes
 
         register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
     try:
-        picture = Image.open(BytesIO(data), formats=FORMATS[wanted["type"]])
+        picture: Any = Image.open(BytesIO(data), formats=FORMATS[wanted["type"]])
         if wanted["type"] == "image/tiff" and picture.n_frames > 1:
             return _as_pdf(picture, wanted)
         return _as_picture(picture, wanted)

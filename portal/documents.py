@@ -63,12 +63,13 @@ class Opened:
 
 def find(actor: Any, ref: uuid.UUID | str) -> Document:
     """The document if the actor may see it, by its row or by its owner's rule. Raises DoesNotExist."""
-    document = Document.objects.visible_to(actor).filter(ref=ref).first()
-    if document is None:
-        document = Document.objects.get(ref=ref)
-        if not (document.owner_ref and owners.reaches(actor, document.owner_ref)):
-            raise Document.DoesNotExist
-    return document
+    document: Document | None = Document.objects.visible_to(actor).filter(ref=ref).first()
+    if document is not None:
+        return document
+    other: Document = Document.objects.get(ref=ref)
+    if not (other.owner_ref and owners.reaches(actor, other.owner_ref)):
+        raise Document.DoesNotExist
+    return other
 
 
 def open_document(actor: Any, ref: uuid.UUID | str) -> Opened:
@@ -92,7 +93,7 @@ def withdraw(actor: Any, ref: uuid.UUID | str) -> Document:
     The person who sent it, the patient it is of and the guest who sent it may.
     """
     with transaction.atomic():
-        document = Document.objects.select_for_update(of=("self",)).get(pk=find(actor, ref).pk)
+        document = _held(find(actor, ref))
         if not _is_theirs(actor, document):
             raise PermissionDenied("documents.withdraw")
         if document.state == DocumentState.WITHDRAWN:
@@ -107,7 +108,7 @@ def review(actor: Any, ref: uuid.UUID | str) -> Document:
     """Mark a ready file as looked at by one of us; from then on it can't be taken back."""
     require(actor, "documents.review")
     with transaction.atomic():
-        document = Document.objects.select_for_update(of=("self",)).get(pk=find(actor, ref).pk)
+        document = _held(find(actor, ref))
         if document.state == DocumentState.REVIEWED:
             return document
         if document.state != DocumentState.READY:
@@ -168,7 +169,7 @@ def discard(actor: Any, document: Document) -> None:
     """Remove the bytes of a file that has served its time (an export, retention); its row remains."""
     require(actor, "documents.review")
     with transaction.atomic():
-        _empty(Document.objects.select_for_update(of=("self",)).get(pk=document.pk), DocumentState.WITHDRAWN)
+        _empty(_held(document), DocumentState.WITHDRAWN)
 
 
 def names_of(document: Document) -> list[str]:
@@ -187,6 +188,12 @@ def _open(document: Document, name: str, content_type: str, what: str) -> Opened
         reader.close()
         raise
     return Opened(document, reader, content_type)
+
+
+def _held(document: Document) -> Document:
+    """The row as it is now, held until the transaction ends."""
+    row: Document = Document.objects.select_for_update(of=("self",)).get(pk=document.pk)
+    return row
 
 
 def why_not(document: Document) -> str:

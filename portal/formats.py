@@ -106,7 +106,7 @@ def _end_of_jpeg(file: BinaryIO, size: int) -> int:
         if head[1] == 0xFF:  # fill bytes may stand before a mark
             position += 1
             continue
-        position += 2 + struct.unpack(">H", head[2:])[0]
+        position += 2 + int.from_bytes(head[2:], "big")
         if head[1] == 0xDA:
             return _end_mark(file, position)
 
@@ -127,7 +127,7 @@ def _end_of_png(file: BinaryIO, size: int) -> int:
         head = _read(file, position, position + 8)
         if len(head) < 8:
             raise Incomplete
-        length, kind = struct.unpack(">I4s", head)
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
         position += 12 + length
         if position > size:
             raise Incomplete

@@ -27,7 +27,7 @@ from django.utils import timezone
 from config.integrations import scanner
 from config.security.audit import acting
 from config.security.storage import NotStored, StorageFull
-from config.security.streams import Damaged
+from config.security.streams import Damaged, Readable
 from portal import films, formats, signals
 from portal.access import System
 from portal.models import Document, Upload
@@ -238,7 +238,7 @@ def _refuse(document: Document, reason: Refusal) -> str:
 def _settle(document: Document, change: Callable[[Document], None]) -> str:
     """Bring the file to its new state, unless somebody else changed it while we worked."""
     with transaction.atomic(), acting(INSPECTOR):
-        here = Document.objects.select_for_update(of=("self",)).get(pk=document.pk)
+        here: Document = Document.objects.select_for_update(of=("self",)).get(pk=document.pk)
         if here.state == DocumentState.SCANNING:
             change(here)
             _announce(here)
@@ -288,7 +288,7 @@ def _scannable() -> bool:
 class Digesting:
     """A stream that takes the checksum of what is read from it."""
 
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, source: Readable) -> None:
         self.source = source
         self.hash = hashlib.sha256()
 

@@ -173,7 +173,7 @@ def abandon(actor: Any, ref: uuid.UUID | str) -> Upload:
 def find(actor: Any, ref: uuid.UUID | str, *, lock: bool = False) -> Upload:
     """The upload, if it was this actor who began it or its owner lets them. Raises Upload.DoesNotExist."""
     uploads = Upload.objects.select_for_update(of=("self",)) if lock else Upload.objects.all()
-    upload = uploads.get(ref=ref)
+    upload: Upload = uploads.get(ref=ref)
     if isinstance(actor, System) or _may_go_on(actor, upload):
         return upload
     raise Upload.DoesNotExist

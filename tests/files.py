@@ -5,12 +5,10 @@ import zlib
 from io import BytesIO
 from typing import Any
 
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 from pypdf import PdfWriter
 from pypdf.generic import DictionaryObject, NameObject, NumberObject, TextStringObject
-
-PLACE = "30/1"
 
 
 def picture(
@@ -47,7 +45,6 @@ def fax(pages: int = 3) -> bytes:
     out = BytesIO()
     first, *rest = [Image.new("1", (400, 300), number % 2) for number in range(pages)]
     first.save(out, "TIFF", save_all=True, append_images=rest, compression="group4")
-    assert TiffImagePlugin
     return out.getvalue()
 
 
@@ -130,17 +127,17 @@ def packed_pdf(inside: bytes) -> bytes:
     index = b" ".join(places) + b" "
     head = b"%PDF-1.5\n"
     packed = zlib.compress(index + body)
-    stream = b"5 0 obj\n<< /Type /ObjStm /N 4 /First %d /Length %d /Filter /FlateDecode >>\nstream\n%b\nendstream\nendobj\n"
-    stream %= (len(index), len(packed), packed)
-    rows = (
-        [(0, 0, 0)]
-        + [(2, 5, number) for number in range(4)]
-        + [(1, len(head), 0), (1, len(head) + len(stream), 0)]
-    )
+    entries = b"/Type /ObjStm /N 4 /First %d /Filter /FlateDecode" % len(index)
+    start_of_table = len(head + (stream := stream_object(5, entries, packed)))
+    rows = [(0, 0, 0), *((2, 5, number) for number in range(4)), (1, len(head), 0), (1, start_of_table, 0)]
     table = b"".join(struct.pack(">BHB", *row) for row in rows)
-    xref = b"6 0 obj\n<< /Type /XRef /Size 7 /W [1 2 1] /Root 1 0 R /Length %d >>\nstream\n%b\nendstream\nendobj\n"
-    end = b"startxref\n%d\n%%%%EOF\n" % (len(head) + len(stream))
-    return head + stream + xref % (len(table), table) + end
+    xref = stream_object(6, b"/Type /XRef /Size 7 /W [1 2 1] /Root 1 0 R", table)
+    return head + stream + xref + b"startxref\n%d\n%%%%EOF\n" % start_of_table
+
+
+def stream_object(number: int, entries: bytes, data: bytes) -> bytes:
+    head = b"%d 0 obj\n<< %b /Length %d >>\n" % (number, entries, len(data))
+    return head + b"stream\n" + data + b"\nendstream\nendobj\n"
 
 
 def box(kind: bytes, data: bytes = b"") -> bytes:

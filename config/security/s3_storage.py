@@ -98,11 +98,12 @@ def _ranged(item: Any, start: int, stop: int) -> bytes:
     return body
 
 
-def _meaning(error: ClientError) -> Exception:
+def _meaning(error: Any) -> Exception:
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     if code in NO_ROOM or status == 507:
         return StorageFull(errno.ENOSPC, "Storage is full, nothing was saved.")
     if code in MISSING:
         return NotStored(errno.ENOENT, "There is no such file in the storage.")
-    return error
+    unknown: Exception = error
+    return unknown

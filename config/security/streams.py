@@ -148,7 +148,7 @@ class SealedStream(io.RawIOBase):
 
 
 class InPieces(io.RawIOBase):
-    """A seekable stream of ``size`` bytes over ``piece``, which gives what comes next, as much as is at hand."""
+    """A seekable stream of ``size`` bytes over ``piece``, which gives of what comes next what is at hand."""
 
     size: int
     position = 0

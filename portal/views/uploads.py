@@ -159,8 +159,9 @@ def _unfinished(request: HttpRequest) -> JsonResponse:
 
 def _patient(request: HttpRequest, ref: Any) -> Patient:
     """The patient a file is of: the one named, else the person who sends it."""
-    patients = Patient.objects.visible_to(request.user)
-    return patients.get(ref=ref) if ref else patients.get(user=request.user)
+    named = {"ref": ref} if ref else {"user": request.user}
+    patient: Patient = Patient.objects.visible_to(request.user).get(**named)
+    return patient
 
 
 def _order(request: HttpRequest, ref: Any) -> Order | None:

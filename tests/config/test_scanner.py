@@ -36,7 +36,10 @@ def clamd_or_skip() -> str:
     return CLAMD
 
 
-def start_clamd(folder: Path, *, signatures: bool = True, most: str = "1M") -> tuple[subprocess.Popen[bytes], str]:
+Daemon = subprocess.Popen[bytes]
+
+
+def start_clamd(folder: Path, *, signatures: bool = True, most: str = "1M") -> tuple[Daemon, str]:
     """A clamd of our own with one signature, EICAR's; its process and address."""
     base = folder / "signatures"
     base.mkdir()
@@ -47,7 +50,8 @@ def start_clamd(folder: Path, *, signatures: bool = True, most: str = "1M") -> t
         f"DatabaseDirectory {base}\nLocalSocket {address}\nForeground yes\nUser {owner_of(folder)}\n"
         f"StreamMaxLength {most}\nMaxFileSize {most}\nMaxScanSize {most}\nAlertExceedsMax yes\n"
     )
-    process = subprocess.Popen([clamd_or_skip(), "--config-file", folder / "clamd.conf"], stdout=subprocess.DEVNULL)
+    command = [clamd_or_skip(), "--config-file", folder / "clamd.conf"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     wait_for(address, process)
     return process, f"unix://{address}"
 
@@ -56,7 +60,7 @@ def owner_of(folder: Path) -> str:
     return folder.owner()
 
 
-def wait_for(address: Path, process: subprocess.Popen[bytes]) -> None:
+def wait_for(address: Path, process: Daemon) -> None:
     for _ in range(200):
         assert process.poll() is None, "clamd did not start"
         if address.exists():
@@ -65,7 +69,7 @@ def wait_for(address: Path, process: subprocess.Popen[bytes]) -> None:
     pytest.fail("clamd did not come up")
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: Daemon) -> None:
     process.kill()
     process.wait()
 

