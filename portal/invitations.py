@@ -38,13 +38,13 @@ def invite_patient(actor: Any, *, patient: Patient) -> Invitation:
     return _invite("patient", actor, email=patient.email, language=patient.language, patient=patient)
 
 
-def invite_staff(actor: Any, *, email: str, name: str, roles: Iterable[str]) -> Invitation:
+def invite_staff(actor: Any, *, email: str, roles: Iterable[str]) -> Invitation:
     """Raises PermissionDenied for a role that is not the actor's to give."""
     require(actor, "users.invite")
     wanted = sorted(set(roles))
     if not wanted or not all(may_grant(actor, role) for role in wanted):
         raise PermissionDenied("users.invite")
-    return _invite("staff", actor, email=email, language="en", roles=wanted, name=name)
+    return _invite("staff", actor, email=email, language="en", roles=wanted)
 
 
 def invite_caregiver(actor: Any, *, caregiver: Caregiver, email: str) -> Invitation:
@@ -154,10 +154,12 @@ def _use(invitation: Invitation) -> None:
 
 
 def _account(invitation: Invitation, realm: str, name: str) -> User:
-    """The patient's own account where they have one, else a new one."""
-    patient = invitation.patient
+    """The account that the invitation opens anew, else a new one."""
+    patient, caregiver = invitation.patient, invitation.caregiver
     if patient is not None and patient.user is not None:
         return patient.user
+    if caregiver is not None and caregiver.user is not None and not caregiver.user.has_usable_password():
+        return caregiver.user
     if User.objects.by_email(invitation.email, realm) is not None:
         raise AccountExists
     language = patient.language if patient else "en"

@@ -157,7 +157,10 @@ def test_codes_are_limited(enrolled):
             assert client.post("/sign-in/factor", {"code": "000000"}).status_code == 200
         assert client.post("/sign-in/factor", {"code": code_at(NOON)}).status_code == 429
         clock.shift(301)
-        assert client.post("/sign-in/factor", {"code": code_at(NOON + timedelta(seconds=301))}).status_code == 302
+        assert (
+            client.post("/sign-in/factor", {"code": code_at(NOON + timedelta(seconds=301))}).status_code
+            == 302
+        )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -231,7 +234,11 @@ def test_adding_a_factor_wants_the_first_one(enrolled):
 
 @pytest.mark.parametrize(
     ("method", "page"),
-    [("get", "/security/factors/new"), ("post", "/security/recovery-codes"), ("post", "/security/passkeys/begin")],
+    [
+        ("get", "/security/factors/new"),
+        ("post", "/security/recovery-codes"),
+        ("post", "/security/passkeys/begin"),
+    ],
 )
 def test_changes_want_a_fresh_proof(enrolled, method, page):
     """S7."""
@@ -301,7 +308,9 @@ def test_reset_ends_sessions_and_wants_the_mailed_code(enrolled, mailoutbox):
     factors.reset(factories.UserFactory(roles=["supervisor"]), user=enrolled, reason="Seen in person")
     assert live.get("/security").url.startswith("/sign-in")
     account_mail.send_due()
-    code = next(re.search(r"\b\d{8}\b", one.body).group() for one in mailoutbox if re.search(r"\b\d{8}\b", one.body))
+    code = next(
+        re.search(r"\b\d{8}\b", one.body).group() for one in mailoutbox if re.search(r"\b\d{8}\b", one.body)
+    )
     client = by_password(enrolled)
     assert "QR" not in client.get("/security/factors/new").content.decode()
     assert client.post("/security/passkeys/begin", content_type="application/json").status_code == 403

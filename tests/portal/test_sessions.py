@@ -226,7 +226,14 @@ async def test_socket_of_another_realm_is_closed(transactional_db):
 
 @pytest.mark.parametrize(
     "origin",
-    [None, b"null", b"https://evil.example", b"http://testserver.evil.example", b"http://nottestserver", b"file://"],
+    [
+        None,
+        b"null",
+        b"https://evil.example",
+        b"http://testserver.evil.example",
+        b"http://nottestserver",
+        b"file://",
+    ],
 )
 async def test_foreign_origin_is_closed_with_4403(staff, origin):
     """X2."""

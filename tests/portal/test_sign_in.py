@@ -193,7 +193,9 @@ def test_next_stays_on_this_site(client, patient_user):
     page = "/sign-in?next=https://evil.example/"
     assert "evil" not in post_sign_in(client, patient_user.email, page=page).url
     client.logout()
-    response = client.post("/sign-in", {"email": patient_user.email, "password": PASSWORD, "next": "/security"})
+    response = client.post(
+        "/sign-in", {"email": patient_user.email, "password": PASSWORD, "next": "/security"}
+    )
     assert response.url == "/security"
 
 
@@ -242,7 +244,9 @@ def test_reset_by_a_link_once(client, patient_user, mailoutbox):
     path = path_in(mailoutbox[-1])
     assert client.get(path).status_code == 200
     token = path.partition("token=")[2]
-    assert client.post("/password/new", {"token": token, "password": "another long password"}).status_code == 302
+    assert (
+        client.post("/password/new", {"token": token, "password": "another long password"}).status_code == 302
+    )
     assert client.get(path).status_code == 410
     assert elsewhere.get("/security").status_code == 302
     assert post_sign_in(client, patient_user.email, "another long password").status_code == 302
@@ -312,7 +316,10 @@ def test_change_of_password_wants_a_fresh_proof(patient_user):
     response = client.get("/security/password")
     assert response.url == "/prove?next=%2Fsecurity%2Fpassword"
     assert client.post("/prove", {"password": "wrong", "next": "/security/password"}).status_code == 200
-    assert client.post("/prove", {"password": PASSWORD, "next": "/security/password"}).url == "/security/password"
+    assert (
+        client.post("/prove", {"password": PASSWORD, "next": "/security/password"}).url
+        == "/security/password"
+    )
     assert client.get("/security/password").status_code == 200
 
 

@@ -69,7 +69,9 @@ def test_many_accounts_are_limited_by_address(user):
 def test_unknown_account_is_refused_alike(user):
     """The limit does not tell whether there is an account."""
     known = [try_password(user.email, "wrong password here", "10.6.0.1").status_code for _ in range(12)]
-    unknown = [try_password("nobody@example.org", "wrong password here", "10.6.0.2").status_code for _ in range(12)]
+    unknown = [
+        try_password("nobody@example.org", "wrong password here", "10.6.0.2").status_code for _ in range(12)
+    ]
     assert known == unknown
 
 
