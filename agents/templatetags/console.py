@@ -1,6 +1,12 @@
 """``{% load console %}``: how the console draws channels, states and events."""
 
+from datetime import datetime
+
 from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from portal import orders
 from portal.models import Document
@@ -35,6 +41,15 @@ DOCUMENT_TONES = {
     "not_scanned": "warn",
 }
 STEP_STATES = {"done": "done", "now": "now", "waiting": "todo"}
+
+
+@register.filter
+def age(moment: datetime) -> SafeString:
+    """How long ago, as short as a list wants it, with the exact moment beneath."""
+    seconds = max(int((timezone.now() - moment).total_seconds()), 0)
+    steps = ((86400, _("%(n)d d")), (3600, _("%(n)d h")), (60, _("%(n)d min")))
+    said = next((words % {"n": seconds // span} for span, words in steps if seconds >= span), _("now"))
+    return format_html('<time datetime="{}">{}</time>', moment.isoformat(timespec="seconds"), said)
 
 
 @register.filter

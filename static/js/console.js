@@ -175,6 +175,7 @@ async function openDialog(address) {
 function clicked(event) {
   const at = (selector) => event.target.closest?.(selector);
   if (at("[data-show]")) show(at("[data-show]").dataset.show);
+  else if (at("[data-toggle-beside]")) show(desk.dataset.pane === "context" ? "thread" : "context");
   else if (at("[data-dialog]")) openDialog(at("[data-dialog]").dataset.dialog);
   else if (at(".compose-tabs [data-kind]")) composer.write(at("[data-kind]").dataset.kind);
   else if (at("[data-send-anyway]")) composer.send(true);
