@@ -1,4 +1,5 @@
-"""The access trail is only added to, and every new entry waits in the queue for its seal.
+"""The access trail is only added to, and every new entry waits in the queue for its seal. What entries refer
+to stays: users are deactivated and never deleted, nor are reasons and content types.
 
 The guard refuses UPDATE, DELETE and TRUNCATE to everybody but the tables' owner in a session that says
 ``SET dme.trail_guard = 'lifted'``. The application's role has no right to them in the first place.
@@ -12,6 +13,7 @@ from django.db import migrations
 from config import env
 
 GUARDED = ("portal_accessentry", "portal_trailseal")
+KEPT = ("portal_user", "portal_accessreason", "django_content_type")
 
 FUNCTIONS = """
 CREATE FUNCTION trail_guard() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -20,7 +22,7 @@ BEGIN
      AND pg_has_role(session_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
     RETURN NULL;
   END IF;
-  RAISE EXCEPTION 'The access trail is only added to: % on % is refused.', TG_OP, TG_TABLE_NAME
+  RAISE EXCEPTION 'The access trail must stay as it is: % on % is refused.', TG_OP, TG_TABLE_NAME
     USING ERRCODE = 'insufficient_privilege';
 END $$;
 
@@ -38,11 +40,13 @@ GUARD = """
 CREATE TRIGGER trail_guard BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
   FOR EACH STATEMENT EXECUTE FUNCTION trail_guard();
 """
+KEEP = """
+CREATE TRIGGER trail_guard BEFORE DELETE OR TRUNCATE ON {table}
+  FOR EACH STATEMENT EXECUTE FUNCTION trail_guard();
+"""
 DROP = """
 DROP TRIGGER trail_queue ON portal_accessentry;
-DROP TRIGGER trail_guard ON portal_accessentry;
-DROP TRIGGER trail_guard ON portal_trailseal;
-DROP FUNCTION trail_guard();
+DROP FUNCTION trail_guard() CASCADE;
 DROP FUNCTION trail_queue();
 """
 REVOKE = "REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER ON {table} FROM {role}"
@@ -61,6 +65,8 @@ class Migration(migrations.Migration):
     dependencies = [("portal", "0001_initial")]
 
     operations = [
-        migrations.RunSQL(FUNCTIONS + "".join(GUARD.format(table=table) for table in GUARDED), DROP),
+        migrations.RunSQL(FUNCTIONS, DROP),
+        migrations.RunSQL([GUARD.format(table=table) for table in GUARDED], []),
+        migrations.RunSQL([KEEP.format(table=table) for table in KEPT], []),
         migrations.RunPython(revoke, migrations.RunPython.noop),
     ]

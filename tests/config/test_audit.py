@@ -397,7 +397,7 @@ def test_nobody_changes_the_trail(owner_db, table, statement):
         application.execute("SET dme.trail_guard = 'lifted'")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             application.execute(command)
-    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="only added to"):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="must stay as it is"):
         owner_db.execute(command)
     owner_db.execute("SET dme.trail_guard = 'lifted'")
     owner_db.execute(command)
