@@ -147,7 +147,7 @@ def _about(objects: list[models.Model]) -> dict[str, Any]:
     if len(objects) == 1:
         key = objects[0].pk
         return about | {"object_pk": str(key), "object_id": key if isinstance(key, int) else None}
-    return about | {"objects_seen": [thing.pk for thing in objects]}
+    return about | {"objects_seen": [thing.pk for thing in objects if isinstance(thing.pk, int)]}
 
 
 def content_type(model: type[models.Model]) -> Any:
