@@ -95,6 +95,9 @@ class Demo:
             self.seed()
         if records:
             self.run("import", "import_fhir", records)
+            print(
+                f"Read {records}; {self.logs / 'import.log'} says what could not be used and why.", flush=True
+            )
 
     @property
     def logins_file(self) -> Path:
@@ -216,6 +219,7 @@ def play(demo: Demo, *, reset: bool, records: str) -> None:
     finally:
         print("\nStopping ...", flush=True)
         demo.show.stop()
+        embedded.tidy(demo.engines)
     print("Stopped; nothing is left running.", flush=True)
 
 

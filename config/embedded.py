@@ -179,7 +179,17 @@ def initialise(engines: Engines) -> None:
         _make_data_folder(engines)
 
 
+def _check_name() -> None:
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise EngineError(
+            f"User {os.geteuid()} has no name on this machine, and PostgreSQL wants one: set DATABASE_URL."
+        ) from None
+
+
 def _make_data_folder(engines: Engines) -> None:
+    _check_name()
     fresh = engines.home / "postgres.new"
     shutil.rmtree(fresh, ignore_errors=True)
     command = [str(binaries(engines) / "bin" / "initdb"), "-D", str(fresh), "-U", SUPERUSER]
@@ -189,9 +199,8 @@ def _make_data_folder(engines: Engines) -> None:
         command, capture_output=True, text=True, user=engines.uid, check=False, cwd=engines.home
     )
     if done.returncode:
-        raise EngineError(
-            f"PostgreSQL's data folder could not be made: {done.stderr.strip().splitlines()[-1:]}"
-        )
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise EngineError(f"PostgreSQL's data folder could not be made ({reason}).")
     shutil.rmtree(engines.data, ignore_errors=True)
     fresh.rename(engines.data)
 
@@ -274,6 +283,12 @@ def make_database(engines: Engines, name: str = DATABASE, template: str | None =
 def drop_database(engines: Engines, name: str) -> None:
     with superuser(engines) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def tidy(engines: Engines) -> None:
+    """A socket folder under the system's temporary one goes with the engines."""
+    with contextlib.suppress(OSError):
+        engines.sockets.rmdir()
 
 
 def erase(engines: Engines) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 from config import embedded
 
@@ -108,7 +109,17 @@ def only_one(lock: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise AlreadyRunning(lock) from None
-        yield
+        if not _is_still(lock, handle):
+            raise AlreadyRunning(lock)
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _is_still(lock: Path, handle: IO[str]) -> bool:
+    """Whether others will find the file that was locked: its last holder may just have removed it."""
+    return lock.exists() and os.path.samestat(lock.stat(), os.fstat(handle.fileno()))
 
 
 class Supervisor:
