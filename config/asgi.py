@@ -12,8 +12,12 @@ pages = get_asgi_application()
 from agents.routing import websocket_urlpatterns as console_sockets  # noqa: E402 - the apps load first
 from cases.routing import websocket_urlpatterns as chat_sockets  # noqa: E402
 from config.checks import refuse_unfit  # noqa: E402
+from config.security.bodies import BoundedBodies  # noqa: E402
 
 refuse_unfit()
 application = ProtocolTypeRouter(
-    {"http": pages, "websocket": AuthMiddlewareStack(URLRouter([*chat_sockets, *console_sockets]))}
+    {
+        "http": BoundedBodies(pages),
+        "websocket": AuthMiddlewareStack(URLRouter([*chat_sockets, *console_sockets])),
+    }
 )

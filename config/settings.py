@@ -195,15 +195,29 @@ TRAIL_ANCHOR = env.text("TRAIL_ANCHOR", str(VAR_DIR / "trail-anchor.log"))
 STATIC_URL = "/static/"
 STATIC_ROOT = env.text("STATIC_ROOT", str(VAR_DIR / "staticfiles"))
 STATICFILES_DIRS = static.folders(BASE_DIR / "static")
+# Files rest in MEDIA_ROOT, or in a bucket of S3 or what speaks like it, encrypted here as there.
+S3_BUCKET = env.text("S3_BUCKET")
+S3_OPTIONS = {
+    "bucket_name": S3_BUCKET,
+    "endpoint_url": env.text("S3_URL") or None,
+    "region_name": env.text("S3_REGION") or None,
+    "access_key": env.secret("S3_ACCESS_KEY") or None,
+    "secret_key": env.secret("S3_SECRET_KEY") or None,
+    "addressing_style": env.text("S3_ADDRESSING", "path"),
+}
+IN_A_BUCKET = {"BACKEND": "config.security.s3_storage.EncryptedS3Storage", "OPTIONS": S3_OPTIONS}
+ON_DISK = {"BACKEND": "config.security.storage.EncryptedFileSystemStorage"}
 STORAGES = {
-    "default": {"BACKEND": "config.security.storage.EncryptedFileSystemStorage"},
+    "default": IN_A_BUCKET if S3_BUCKET else ON_DISK,
     "staticfiles": {"BACKEND": static.backend(PROFILE)},
 }
 MEDIA_ROOT = env.text("MEDIA_ROOT", str(VAR_DIR / "files"))
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024 + 64 * 1024
 # Where clamd listens: unix:///run/clamav/clamd.ctl or tcp://scanner:3310. Without it nothing is scanned.
-CLAMD_URL = env.text("CLAMD_URL")
+# The demo takes the one this machine runs, if any.
+CLAMD_SOCKET = Path("/run/clamav/clamd.ctl")
+CLAMD_URL = env.text("CLAMD_URL", f"unix://{CLAMD_SOCKET}" if DEMO and CLAMD_SOCKET.exists() else "")
 # Let files through that no scanner saw, marked so. Only the demo and the tests may.
 UPLOADS_ACCEPT_UNSCANNED = env.flag("UPLOADS_ACCEPT_UNSCANNED", DEMO)
 UPLOADS_PER_DAY = env.number("UPLOADS_PER_DAY", 100)

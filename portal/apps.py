@@ -8,6 +8,7 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         from portal import (
             fhir_records,  # noqa: F401 - registers its handlers
+            file_keys,  # noqa: F401 - joins the rotation of keys
             my_record,
             receivers,  # noqa: F401 - listens
         )

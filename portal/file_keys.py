@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from config.security import crypto
+from config.security import crypto, rotation
 from config.security.rotation import Progress
 from config.security.storage import NotStored
 from config.security.streams import Damaged
@@ -40,8 +40,10 @@ class FileKeys:
                 yield progress
 
     def _rows(self) -> list[tuple[Any, Named]]:
-        documents = Document.objects.exclude(storage_name="").order_by("pk")
-        uploads = Upload.objects.filter(state=UploadState.OPEN).order_by("pk")
+        documents = (
+            Document.objects.exclude(storage_name="").only("storage_name", "thumbnail_name").order_by("pk")
+        )
+        uploads = Upload.objects.filter(state=UploadState.OPEN).only("part_folder", "received").order_by("pk")
         return [(documents, names_of), (uploads, part_names)]
 
     def _rotate(self, rows: Any, key: int, names: Named, progress: Progress) -> None:
@@ -60,3 +62,6 @@ def _key_of(name: str) -> str | None:
         return vault().key_id(name)
     except (Damaged, NotStored):
         return None
+
+
+rotation.register(FileKeys())

@@ -50,7 +50,10 @@ class EncryptedS3Storage(Vault, S3Storage):
             raise _meaning(error) from None
 
     def rewrap(self, name: str) -> bool:
-        body = self._object(name).get()["Body"]
+        try:
+            body = self._object(name).get()["Body"]
+        except ClientError as error:
+            raise _meaning(error) from None
         header = streams.rewrap_header(name, body.read(HEADER_SIZE))
         if header is None:
             return False

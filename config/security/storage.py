@@ -76,19 +76,14 @@ class EncryptedFileSystemStorage(Vault, FileSystemStorage):
     """Encrypted files in a folder. A file appears whole or not at all: written aside, synced, renamed."""
 
     def open_reader(self, name: str) -> Reader:
+        file = self._raw(name)
         try:
-            handle = os.open(self.path(name), os.O_RDONLY)
-        except FileNotFoundError:
-            raise NotStored(errno.ENOENT, "There is no such file in the storage.") from None
-        try:
+            stored = os.fstat(file.fileno()).st_size
             return Reader(
-                name,
-                os.fstat(handle).st_size,
-                lambda offset, length: os.pread(handle, length, offset),
-                lambda: os.close(handle),
+                name, stored, lambda offset, length: os.pread(file.fileno(), length, offset), file.close
             )
         except BaseException:
-            os.close(handle)
+            file.close()
             raise
 
     def put(self, name: str, source: Readable) -> int:
@@ -99,19 +94,15 @@ class EncryptedFileSystemStorage(Vault, FileSystemStorage):
         return sealer.size
 
     def key_id(self, name: str) -> str:
-        try:
-            with Path(self.path(name)).open("rb") as file:
-                return streams.key_id(file.read(HEADER_SIZE))
-        except FileNotFoundError:
-            raise NotStored(errno.ENOENT, "There is no such file in the storage.") from None
+        with self._raw(name) as file:
+            return streams.key_id(file.read(HEADER_SIZE))
 
     def rewrap(self, name: str) -> bool:
-        path = Path(self.path(name))
-        with path.open("rb", buffering=0) as old:
+        with self._raw(name) as old:
             header = streams.rewrap_header(name, old.read(HEADER_SIZE))
             if header is None:
                 return False
-            with _replacing(path) as part:
+            with _replacing(Path(self.path(name))) as part:
                 _write_all(part, header)
                 while piece := old.read(CHUNK):
                     _write_all(part, piece)
@@ -119,6 +110,13 @@ class EncryptedFileSystemStorage(Vault, FileSystemStorage):
 
     def size(self, name: str) -> int:
         return streams.plain_size(super().size(name))
+
+    def _raw(self, name: str) -> io.FileIO:
+        """The stored bytes of a file."""
+        try:
+            return Path(self.path(name)).open("rb", buffering=0)
+        except FileNotFoundError:
+            raise NotStored(errno.ENOENT, "There is no such file in the storage.") from None
 
     def tidy(self, older_than: float) -> int:
         removed = 0

@@ -93,8 +93,9 @@ def test_has_no_address_and_opens_for_reading_alone(vault: Vault) -> None:
 
 
 def test_says_when_there_is_no_such_file(vault: Vault) -> None:
-    with pytest.raises(NotStored):
-        vault.open_reader("nowhere")
+    for ask in (vault.open_reader, vault.rewrap, vault.key_id):
+        with pytest.raises(NotStored):
+            ask("nowhere")
 
 
 def test_reads_any_range_of_a_file(vault: Vault) -> None:
