@@ -26,7 +26,7 @@
     @media print { button, iframe { display: none; } }`;
 
   const place = document.createElement("div");
-  const root = place.attachShadow({ mode: "closed" });
+  const root = place.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(STYLE);
   root.adoptedStyleSheets = [sheet];

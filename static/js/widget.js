@@ -23,15 +23,22 @@ let shown = window.parent === window;
 let state = { state: "bot", queue: null, agent: null };
 
 // --- what the tab remembers --------------------------------------------------------------------------
+// A browser may deny a foreign page's frame any storage; then the chat lasts as long as that page.
+const store = (() => {
+  const kept = new Map();
+  const own = { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value), removeItem: (key) => kept.delete(key) };
+  try { return globalThis.sessionStorage ?? own; } catch { return own; }
+})();
+
 function recall() {
-  const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+  const kept = JSON.parse(store.getItem(KEY) ?? "null");
   if (kept?.identity === identity) return kept;
-  sessionStorage.removeItem(KEY);
+  store.removeItem(KEY);
   return null;
 }
 
 function remember(begun) {
-  sessionStorage.setItem(KEY, JSON.stringify({ conversation: begun.conversation, socket: begun.socket, ticket: begun.ticket, identity }));
+  store.setItem(KEY, JSON.stringify({ conversation: begun.conversation, socket: begun.socket, ticket: begun.ticket, identity }));
 }
 
 const ticket = () => recall()?.ticket ?? "";
@@ -180,7 +187,8 @@ async function begin(event) {
   const asked = Object.fromEntries([...new FormData(form)].filter(([, value]) => value));
   asked.notice_accepted = form.elements.notice_accepted.checked;
   const body = JSON.stringify(asked);
-  const answer = await fetch(start, { method: "POST", headers: { "Content-Type": "application/json" }, body }).catch(() => null);
+  const headers = { "Content-Type": "application/json", "Accept-Language": document.documentElement.lang };
+  const answer = await fetch(start, { method: "POST", headers, body }).catch(() => null);
   form.removeAttribute("aria-busy");
   const begun = answer?.ok ? await answer.json() : null;
   part("trouble").hidden = Boolean(begun);
@@ -195,7 +203,7 @@ async function begin(event) {
 }
 
 function forget(why = "") {
-  sessionStorage.removeItem(KEY);
+  store.removeItem(KEY);
   client?.stop();
   client = talk = null;
   state = { state: "bot", queue: null, agent: null };

@@ -54,6 +54,10 @@ def _shown() -> dict[str, object]:
         "rows": ROWS,
         "topics": [("order_status", "Where is my order?"), ("bill", "A bill")],
         "years": 7,
+        "start": "/chat/start",
+        "base": "/chat/",
+        "socket": "/ws/chat/",
+        "privacy": "/privacy/",
         "identity": "guest",
         "host": "http://specimen",
         "items": [
