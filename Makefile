@@ -37,7 +37,6 @@ lint: setup-dev ## ruff, templates, import line, secrets
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
 	@$(RUN) -m djlint --lint --quiet templates
 	@.venv/bin/lint-imports --no-cache
-	@$(RUN) -m bandit -q -c pyproject.toml -r config portal cases billing agents --severity-level medium
 
 types: setup-dev ## mypy, strictly
 	@$(RUN) -m mypy
