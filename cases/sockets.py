@@ -57,9 +57,11 @@ class ChatSocket:
         self._lines: deque[str] = deque()
         self._flushing: asyncio.Task[None] | None = None
         self._closing: int | None = None
+        self._parting: asyncio.Task[None] | None = None
         self._frames = Window(ABUSE_TIMES * settings.CHAT_MESSAGES_PER_10_S, SECONDS)
         self._typing: dict[str, asyncio.TimerHandle] = {}
-        self._rights_at = self._used_at = self.hub.loop.time()
+        self._rights_at = self.hub.loop.time()
+        self._used_at = self._rights_at - USED_SECONDS
         self.handlers: dict[str, Handler] = {
             "message.send": self.message_send,
             "form.submit": self.form_submit,
@@ -90,6 +92,8 @@ class ChatSocket:
             self.end(shut.code)
         finally:
             self._leave()
+            if self._parting is not None:
+                await self._parting
 
     def subprotocol(self) -> str | None:
         return None
@@ -169,7 +173,7 @@ class ChatSocket:
     def end(self, code: int) -> None:
         if self._closing is None:
             self._closing = code
-            self.hub.loop.create_task(self._close(code))
+            self._parting = self.hub.loop.create_task(self._close(code))
 
     async def _close(self, code: int) -> None:
         if self._flushing is not None:
@@ -225,7 +229,7 @@ class ChatSocket:
     async def _used(self) -> None:
         """What keeps a session alive: a message or a form, written down now and then."""
         now = self.hub.loop.time()
-        if self.visit is not None and now - self._used_at > USED_SECONDS:
+        if self.visit is not None and now - self._used_at >= USED_SECONDS:
             self._used_at = now
             await self.hub.desk_lane.run(doors.used_by, self.visit)
 
