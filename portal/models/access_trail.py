@@ -145,9 +145,9 @@ class AccessEntry(AbstractLogEntry):
             raise TypeError("The trail is only added to.")
         audit.fill(self)
         if self.reason_id is None and (words := audit.context.get().reason):
-            self.reason = AccessReason.of(words)
-            self.reason.save()
-            self.reason_digest = self.reason.digest
+            reason = AccessReason.of(words)
+            reason.save()
+            self.reason, self.reason_digest = reason, reason.digest
         self._insert()
 
     def _insert(self) -> None:

@@ -410,7 +410,7 @@ def test_patients_see_who_saw_their_record_when_and_why(monkeypatch):
         audit.read([patient, other], "chart")
         audit.read([other], "chart")
     with audit.acting(patient.user):
-        audit.read([patient], "portal.order")
+        audit.read([patient], "portal.roleGrant")
     with audit.acting(System("import")):
         audit.event("export", subjects=[patient], what="unknown.thing")
     with audit.acting(agent, reason="no pulse"):
@@ -423,7 +423,7 @@ def test_patients_see_who_saw_their_record_when_and_why(monkeypatch):
         "Your chart",
     )
     assert (seen.why, seen.own, seen.allowed) == ("Case 81", False, True)
-    assert (own.who, own.role, own.thing, own.own) == ("You", "", "order", True)
+    assert (own.who, own.role, own.thing, own.own) == ("You", "", "role grant", True)
     assert (machine.who, machine.did, machine.thing) == ("Automatic process", "Exported", "Your record")
     assert (glass.why, glass.allowed) == ("Emergency access, reviewed afterwards", False)
     assert "no pulse" not in str(glass)
