@@ -1,6 +1,7 @@
 """Pages and sockets. The socket routes of the apps are joined here; each consumer guards its own door."""
 
 import os
+from typing import Any, cast
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -17,7 +18,7 @@ from config.security.bodies import BoundedBodies  # noqa: E402
 refuse_unfit()
 application = ProtocolTypeRouter(
     {
-        "http": BoundedBodies(pages),
+        "http": BoundedBodies(cast(Any, pages)),
         "websocket": AuthMiddlewareStack(URLRouter([*chat_sockets, *console_sockets])),
     }
 )

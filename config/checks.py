@@ -62,9 +62,10 @@ def check_addresses(**_: Any) -> list[CheckMessage]:
 @register(Tags.security)
 def check_keys(**_: Any) -> list[CheckMessage]:
     """MASTER_KEYS is `id:base64 of 32 bytes`, newest first."""
-    found, seen = [], set()
-    for part in filter(None, settings.MASTER_KEYS.split(",")):
-        key_id, _, encoded = part.strip().partition(":")
+    found: list[CheckMessage] = []
+    seen: set[str] = set()
+    for part in filter(None, str(settings.MASTER_KEYS).split(",")):
+        key_id, _colon, encoded = part.strip().partition(":")
         if not key_id.isalnum() or _length(encoded) != KEY_BYTES:
             found.append(
                 error("MASTER_KEYS", "each key is id:base64 of 32 bytes; openssl rand -base64 32.", 5)

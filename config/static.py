@@ -30,11 +30,11 @@ class Followed(ManifestFilesMixin):
     # A module named once with its hash and once without would run twice.
     support_js_module_import_aggregation = True
     _js_module_import_aggregation_patterns = _followed(
-        *ManifestFilesMixin._js_module_import_aggregation_patterns
+        *ManifestFilesMixin._js_module_import_aggregation_patterns  # type: ignore[attr-defined]
     )
 
 
-class NamedByContent(Followed, ManifestStaticFilesStorage):
+class NamedByContent(Followed, ManifestStaticFilesStorage):  # type: ignore[misc]
     """Names carry a hash, so that browsers may keep files for ever."""
 
 

@@ -52,7 +52,7 @@ def framed(view: View) -> View:
 
 def policy(request: HttpRequest, response: HttpResponseBase) -> dict[str, list[str]]:
     """The directives of one answer."""
-    rules = {
+    rules: dict[str, Any] = {
         "default-src": [NONE],
         "script-src": [SELF, NONCE],
         "style-src": [SELF, NONCE],
