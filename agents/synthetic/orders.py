@@ -37,6 +37,12 @@ MACHINES = {
 }
 LINE_WEIGHTS = {"cpap": 52, "oxygen": 18, "nebulizer": 12, "breast_pump": 14, "mobility": 4}
 STEPS = [step for step, _ in OrderMilestone.STEPS]
+HOLDS = {
+    "prescription": "Waiting for the signed order from your doctor",
+    "insurance": "We need both sides of your insurance card",
+    "prior_auth": "Waiting for your insurance to approve it",
+    "packing": "Waiting for stock",
+}
 
 
 @dataclass
@@ -93,8 +99,13 @@ class OrderBook:
             weights["breast_pump"] = 0
         return self.rng.choices(list(weights), weights=list(weights.values()))[0]
 
-    def add(self, patient: Patient, line: str, placed_at: datetime, *, first: bool) -> Order:
-        """An order placed at ``placed_at``: the machine with its first supplies, later supplies alone."""
+    def add(
+        self, patient: Patient, line: str, placed_at: datetime, *, first: bool, stuck: str | None = None
+    ) -> Order:
+        """An order placed at ``placed_at``: the machine with its first supplies, later supplies alone.
+
+        ``stuck`` names the step it does not come past.
+        """
         order = Order(
             patient=patient,
             practitioner=self.rng.choice(self.doctors),
@@ -104,7 +115,7 @@ class OrderBook:
         )
         self.batch.orders.append(order)
         lines = self._lines(order, first)
-        self._walk(order, lines)
+        self._walk(order, lines, stuck or self._obstacle())
         self.batch.prescriptions.append(self._prescription(order, lines[0].product))
         return order
 
@@ -128,20 +139,22 @@ class OrderBook:
             rental_month=1 if rental else None,
         )
 
-    def _walk(self, order: Order, lines: list[OrderLine]) -> None:
+    def _obstacle(self) -> str | None:
+        return self.rng.choice(STEPS[:4]) if self.rng.random() < 0.08 else None
+
+    def _walk(self, order: Order, lines: list[OrderLine], stuck: str | None) -> None:
         """How far the order has come by now, a step every day or two."""
         moment, states = order.placed_at, {}
         for step in STEPS[:6]:
             started = moment
             moment += timedelta(hours=self.rng.uniform(6, 40))
             states[step] = (started, moment)
-        stuck = self.rng.choice(STEPS[:4]) if self.rng.random() < 0.08 else None
         done = self._milestones(order, states, stuck)
         order.expected_ship_on = states["shipped"][0].date()
         order.expected_delivery_on = states["delivered"][1].date()
         order.state = "delivered" if "delivered" in done else "shipped" if "shipped" in done else "open"
         if stuck and self.now - order.placed_at > timedelta(days=10):
-            order.state, order.hold_reason = "held", "waiting_on_documents"
+            order.state, order.hold_reason = "held", HOLDS[stuck]
         if "packing" in done:
             self._ship(order, lines, states, done)
 

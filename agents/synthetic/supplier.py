@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -94,6 +94,8 @@ def _patients(rng: Random, size: Size, now: datetime, say: Say) -> None:
         consents = [consent for owner in owners for consent in people.consents(rng, owner)]
         for owner in owners:
             _order_history(rng, rhythm, book, owner)
+        if start == 0:
+            _show_piece(book, owners[0], now)
         with transaction.atomic():
             for rows in [owners, covers, consents]:
                 _write(rows)
@@ -107,6 +109,13 @@ def _order_history(rng: Random, rhythm: Rhythm, book: OrderBook, owner: Patient)
     moments = sorted(rhythm.moment() for _ in range(rng.choice([1, 1, 2, 2, 3])))
     for count, moment in enumerate(moments):
         book.add(owner, line, moment, first=count == 0)
+
+
+def _show_piece(book: OrderBook, owner: Patient, now: datetime) -> None:
+    """The patient who signs in has an order on its way and one that waits for something of theirs."""
+    line = book.line_for(owner)
+    book.add(owner, line, now - timedelta(days=14), first=False, stuck="insurance")
+    book.add(owner, line, now - timedelta(days=4), first=False)
 
 
 def _write(rows: list[Any]) -> None:
