@@ -21,7 +21,7 @@ from config.supervise import Child, Supervisor
 ROOT = Path(__file__).resolve().parent.parent
 HEALTHY_SECONDS = 90
 PAGES = {"patients": "/", "staff": "/staff/sign-in", "workshop": "/admin/", "is it well?": "/readyz"}
-OWN_DATA = ("files", "staticfiles", "metrics", "logins.json", "set-up", "beat", "logs")
+OWN_DATA = ("files", "trail-anchor.log", "staticfiles", "metrics", "logins.json", "set-up", "beat", "logs")
 
 
 class Refused(RuntimeError):
@@ -107,7 +107,7 @@ class Demo:
         """The logins are kept last: where they are missing, the next start begins with an empty database."""
         printed = self.var / "logins.part"
         printed.unlink(missing_ok=True)
-        self.run("seed", "seed", "--json", output=printed)
+        self.run("seed", "seed", "--json", "--patients", env.text("PATIENTS", "400"), output=printed)
         printed.rename(self.logins_file)
 
     def run(self, name: str, *arguments: str, output: Path | None = None, **environment: str) -> None:

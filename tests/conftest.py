@@ -30,6 +30,7 @@ from django.test import TransactionTestCase  # noqa: E402
 
 from tests.people import patient, patient_client, staff_client  # noqa: E402, F401 - fixtures for all
 
+MARKS = {"browser": "browser", "faults": "faults", "benchmarks": "benchmark"}
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -37,6 +38,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """xdist's workers inherit this environment, and would load the settings before their own addresses."""
     if WORKER == "main" and getattr(config.option, "dist", "no") != "no":
         del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test's folder says how it is run, before -m chooses."""
+    for item in items:
+        if mark := MARKS.get(item.path.parent.name):
+            item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")

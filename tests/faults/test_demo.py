@@ -29,7 +29,9 @@ class Demo:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "config.demo"],
             cwd=ROOT,
-            env=inherited | {"DME_PROFILE": "demo", "DME_VAR": str(var), "PORT": str(port)} | environment,
+            env=inherited
+            | {"DME_PROFILE": "demo", "DME_VAR": str(var), "PORT": str(port), "PATIENTS": "30"}
+            | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
