@@ -1,6 +1,7 @@
 """Files from their last chunk to their reader: what is taken, what is refused and why, who may open it."""
 
 import hashlib
+import tracemalloc
 import uuid
 from datetime import timedelta
 from io import BytesIO
@@ -23,6 +24,7 @@ from portal.access import System
 from portal.documents import NotReadable
 from portal.models import AccessEntry, Document, Patient
 from tests import factories, files
+from tests.config.test_scanner import start_clamd, stop
 
 pytestmark = pytest.mark.django_db
 SYSTEM = System("test")
@@ -348,6 +350,34 @@ def test_eicar_is_found_before_anything_opens_the_file(patient: Patient, monkeyp
     data = with_comment(files.picture(), EICAR)
     assert sent(patient, data).state == "infected"
     assert scanned == [data]
+
+
+def test_the_real_scanner_stands_in_the_way(
+    patient: Patient, tmp_path_factory, settings, monkeypatch
+) -> None:
+    """I9: EICAR is blocked, a clean file passes, and with the scanner killed a file waits."""
+    monkeypatch.undo()
+    process, settings.CLAMD_URL = start_clamd(tmp_path_factory.mktemp("clamd"), most="30M")
+    scanner._proved.clear()
+    try:
+        assert sent(patient, EICAR).reason == "type"
+        assert sent(patient, files.picture()).virus_checked
+        with_eicar = files.pdf(change=lambda it: it.add_attachment("eicar.com", EICAR))
+        assert sent(patient, with_eicar).state == "infected"
+    finally:
+        stop(process)
+    assert sent(patient, files.picture()).state == "not_scanned"
+
+
+def test_a_large_film_is_inspected_in_flat_memory(patient: Patient, monkeypatch) -> None:
+    document = arrive(patient, files.film(bytes(48 * 1024 * 1024)), kind="video")
+    monkeypatch.setattr(scanner, "scan", lambda pieces: [None for _ in pieces] and Verdict.CLEAN)
+    tracemalloc.start()
+    try:
+        assert inspection.process(document.pk) == "ready"
+        assert tracemalloc.get_traced_memory()[1] < 12 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 def test_without_a_scanner_a_file_stays_in_quarantine(patient: Patient, no_scanner) -> None:
