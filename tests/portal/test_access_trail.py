@@ -1,5 +1,8 @@
 """The access trail proves itself (R-SEC-2), and tells patients who saw their record (R-SEC-4)."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from hashlib import sha256
 from io import StringIO
@@ -12,10 +15,12 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from django.utils.translation import override
 
+from config import embedded
 from config.security import audit, crypto
 from portal import access_trail, seals
 from portal.access import System
 from portal.models import AccessEntry, TrailQueue, TrailSeal
+from tests import engines
 from tests.factories import OrderFactory, PatientFactory, UserFactory, caregiver_of, patient_with_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -363,6 +368,40 @@ def test_a_restore_is_accepted_by_hand_and_told_for_ever(owner, settings):
     proof = access_trail.verify()
     assert proof.whole
     assert proof.notes == ["A restore was accepted after seal 2."]
+
+
+def manage(command, name, settings):
+    """Run a command on another database of this run's cluster; exit code and output."""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": engines.engines().database_url(embedded.APP, name),
+        "DATABASE_OWNER_URL": engines.engines().database_url(embedded.OWNER, name),
+        "TRAIL_ANCHOR": settings.TRAIL_ANCHOR,
+    }
+    arguments = [sys.executable, "manage.py", command, "--skip-checks"]
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(120)
+def test_a_dump_that_is_restored_elsewhere_proves_itself_and_goes_on(settings, tmp_path):
+    """R-SEC-2: nothing depends on the numbers of transactions, which begin anew there."""
+    sealed_trail()
+    told(2)
+    home, name = engines.engines(), f"run_{os.getpid()}_restored"
+    tools, dump = embedded.binaries(home) / "bin", tmp_path / "dump"
+    source = home.database_url(embedded.OWNER, django_settings.DATABASES["default"]["NAME"])
+    subprocess.run([tools / "pg_dump", "-Fc", "-n", "public", "-f", dump, source], check=True)
+    embedded.make_database(home, name)
+    try:
+        target = home.database_url(embedded.OWNER, name)
+        subprocess.run([tools / "pg_restore", "-d", target, dump], check=False, capture_output=True)
+        assert manage("seal_trail", name, settings) == (0, "2 entries sealed.\n")
+        code, said = manage("verify_trail", name, settings)
+    finally:
+        embedded.drop_database(home, name)
+    assert code == 0
+    assert "11 entries under 4 seals" in said
 
 
 # --- the commands -------------------------------------------------------------------------------------

@@ -37,7 +37,8 @@ class Command(BaseCommand):
             raise SystemExit(2)
 
     def _rotate(self, source: rotation.Source, batch: int) -> list[str]:
-        left = sum(source.keys().values()) - source.keys()[crypto.ring().newest]
+        used = source.keys()
+        left = used.total() - used[crypto.ring().newest]
         done, unreadable = 0, []
         for progress in source.rotate(batch):
             done += progress.done
