@@ -6,7 +6,7 @@ from agents import presence
 from cases import asked, conversations, frames, hub, live
 from cases.drafts import Refused
 from cases.models import Conversation
-from cases.people import author_of
+from cases.people import author_of, shown_name
 from cases.sockets import SIGN_IN, ChatSocket, Shut
 from portal import doors
 from portal.access import STAFF_REALM, Door
@@ -25,7 +25,7 @@ class ConsoleSocket(ChatSocket):
         super().__init__(scope, receive, send)
         self.joined: dict[str, Conversation] = {}
         self._seen_at = 0.0
-        self.handlers |= {"join": self.join, "leave": self.leave}
+        self.handlers |= {"join": self.join, "leave": self.leave, "here": self.here}
 
     async def admit(self) -> None:
         self.visit = await self.hub.desk_lane.run(doors.enter, self.scope, self.door)
@@ -60,12 +60,18 @@ class ConsoleSocket(ChatSocket):
         for state in await self.hub.desk_lane.run(hub.state_frames, [ref]):
             self.say(state)
         self._shows(conversation, True)
+        self._views(conversation, True, asks=True)
+
+    async def here(self, frame: dict[str, Any]) -> None:
+        """Still looking at it; said when a colleague comes, and now and then."""
+        self._views(await self.conversation_of(frame), True)
 
     async def leave(self, frame: dict[str, Any]) -> None:
         name = str(asked.uuid_of(frame, "conversation"))
         if conversation := self.joined.pop(name, None):
             self.hub.unwatch(self, name)
             self._shows(conversation, False)
+            self._views(conversation, False)
         self.say({"type": "left", "conversation": name})
 
     async def ping(self, frame: dict[str, Any]) -> None:
@@ -86,6 +92,10 @@ class ConsoleSocket(ChatSocket):
         for name, conversation in self.joined.items():
             self.hub.unwatch(self, name)
             self._shows(conversation, False)
+            self._views(conversation, False)
 
     def _shows(self, conversation: Conversation, on: bool) -> None:
         live.say(frames.presence(conversation.pk, self.role_in(str(conversation.pk)) if on else "agent", on))
+
+    def _views(self, conversation: Conversation, on: bool, *, asks: bool = False) -> None:
+        live.say(frames.viewing(conversation.pk, str(self.actor.ref), shown_name(self.actor), on, asks))

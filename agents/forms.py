@@ -51,6 +51,11 @@ class PersonField(forms.ModelChoiceField):
         return str(obj.display_name)
 
 
+class OrderField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Order) -> str:
+        return obj.number
+
+
 class AssignForm(VersionedForm):
     to = PersonField(User.objects.none(), label=_("Owner"), to_field_name="ref")
 
@@ -109,9 +114,7 @@ class NewCaseForm(forms.Form):
     reason = forms.ModelChoiceField(
         Reason.objects.filter(active=True), label=_("What it is about"), to_field_name="code"
     )
-    order = forms.ModelChoiceField(
-        Order.objects.none(), label=_("Order"), to_field_name="number", required=False
-    )
+    order = OrderField(Order.objects.none(), label=_("Order"), to_field_name="number", required=False)
     subject = forms.CharField(label=_("In a few words"), max_length=160)
     note = forms.CharField(
         label=_("What was said"),
@@ -122,9 +125,7 @@ class NewCaseForm(forms.Form):
 
     def __init__(self, *args: Any, patient: Patient, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        orders: forms.ModelChoiceField = self.fields["order"]  # type: ignore[assignment]
-        orders.queryset = Order.objects.filter(patient=patient)
-        orders.label_from_instance = lambda order: order.number  # type: ignore[method-assign]
+        self.fields["order"].queryset = Order.objects.filter(patient=patient)  # type: ignore[attr-defined]
 
 
 class SearchForm(forms.Form):

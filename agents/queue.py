@@ -312,7 +312,7 @@ def my_chats(actor: User) -> list[Chat]:
     return [_chat(conversation) for conversation in rows]
 
 
-def _chat(conversation: Conversation) -> Chat:
+def _chat(conversation: Any) -> Chat:
     case = conversation.case
     return Chat(
         conversation.pk, case.number, initials(case), conversation.unread, conversation.state == "waiting"

@@ -119,7 +119,7 @@ def _messages(threads: list[Conversation], before: int | None, size: int) -> lis
 
 
 def _tails(threads: list[Conversation], before: int | None, size: int) -> list[QuerySet[Message]]:
-    parts = []
+    parts: list[QuerySet[Message]] = []
     for thread in threads:
         said = Message.objects.filter(conversation=thread)
         if before is not None:

@@ -33,12 +33,10 @@ def save_draft(actor: User, *, case: Case, kind: str, body: str, seen: int) -> D
         Draft.objects.filter(user=actor, case=case).delete()
         return None
     now = timezone.now()
-    draft, began = Draft.objects.get_or_create(
-        user=actor, case=case, defaults={"kind": kind, "body": body, "since_message": seen, "saved_at": now}
+    words = {"kind": kind, "body": body, "saved_at": now}
+    draft, _new = Draft.objects.update_or_create(
+        user=actor, case=case, defaults=words, create_defaults=words | {"since_message": seen}
     )
-    if not began:
-        draft.kind, draft.body, draft.saved_at = kind, body, now
-        draft.save(update_fields=["kind", "body", "saved_at"])
     return draft
 
 

@@ -43,7 +43,7 @@ class Facts:
 def _first_name(facts: Facts) -> str:
     if facts.case.patient:
         return str(facts.case.patient.first_name)
-    return (facts.case.guest_name.split() or [""])[0]
+    return str(facts.case.guest_name).partition(" ")[0]
 
 
 def _of_order(name: str) -> Callable[[Facts], str]:

@@ -106,3 +106,9 @@ def typing(conversation: uuid.UUID, role: str, on: bool) -> Frame:
 
 def presence(conversation: uuid.UUID, role: str, on: bool) -> Frame:
     return {"type": "presence", "conversation": str(conversation), "role": role, "online": on}
+
+
+def viewing(conversation: uuid.UUID, user: str, name: str, on: bool, asks: bool) -> Frame:
+    """For staff alone. ``asks``: whoever else is there should say so."""
+    said = {"type": "viewing", "conversation": str(conversation), "user": user, "name": name, "on": on}
+    return said | {"asks": asks}

@@ -130,7 +130,7 @@ class Hub:
         self.moved(hint.moved)
         for frame in hint.said:
             if topic := self.topics.get(frame["conversation"]):
-                topic.tell(frames.line(frame))
+                topic.tell(frames.line(frame), staff_only=frame["type"] == "viewing")
         if hint.sessions:
             self._end(hint.sessions)
         if hint.states or hint.queue or (hint.cases and self.consoles):
@@ -196,7 +196,7 @@ class Hub:
         for frame in states:
             if topic := self.topics.get(frame["conversation"]):
                 topic.state = frame["state"]
-                topic.tell(frames.line(frame))
+                topic.tell(frames.line(frame), staff_only=frame["type"] == "viewing")
         for console in list(self.consoles):
             for line in lines:
                 console.tell(line)

@@ -1,14 +1,16 @@
 """``{% load console %}``: how the console draws channels, states and events."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django import template
+from django.conf import settings
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from portal import orders
+from portal import orders, saying
 from portal.models import Document
 
 register = template.Library()
@@ -49,6 +51,18 @@ def age(moment: datetime) -> SafeString:
     seconds = max(int((timezone.now() - moment).total_seconds()), 0)
     steps = ((86400, _("%(n)d d")), (3600, _("%(n)d h")), (60, _("%(n)d min")))
     said = next((words % {"n": seconds // span} for span, words in steps if seconds >= span), _("now"))
+    return format_html('<time datetime="{}">{}</time>', moment.isoformat(timespec="seconds"), said)
+
+
+@register.filter
+def clock(moment: datetime) -> SafeString:
+    """When something was said: the hour, with its day where that is not today."""
+    local = moment.astimezone(ZoneInfo(settings.SUPPLIER_TIME_ZONE))
+    today = timezone.now().astimezone(local.tzinfo).date()
+    half = "am" if local.hour < 12 else "pm"
+    said = f"{local.hour % 12 or 12}:{local.minute:02} {half}"
+    if local.date() != today:
+        said = f"{saying.day(local)}, {said}"
     return format_html('<time datetime="{}">{}</time>', moment.isoformat(timespec="seconds"), said)
 
 

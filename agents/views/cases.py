@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_POST
 
 from agents import context, forms, queue, timeline, workspace
+from agents.views.answers import StaffRequest
 from agents.views.queue import frame, view_or_404
 from cases import canned, conversations
 from cases import cases as case_rules
@@ -15,7 +16,7 @@ from cases.models import CannedReply, Case
 from portal.access import allowed, door
 
 
-def opened(request: HttpRequest, number: str, what: str = "case") -> Case:
+def opened(request: StaffRequest, number: str, what: str = "case") -> Case:
     """The case, put on the trail as opened; 404 where there is none for this person."""
     try:
         return workspace.open_case(request.user, number, what)
@@ -23,12 +24,14 @@ def opened(request: HttpRequest, number: str, what: str = "case") -> Case:
         raise Http404 from None
 
 
-def reached(request: HttpRequest, number: str) -> Case:
+def reached(request: StaffRequest, number: str) -> Case:
     """The case to act upon, of which nothing is shown."""
-    return get_object_or_404(Case.objects.visible_to(request.user).select_related("patient"), number=number)
+    cases = Case.objects.visible_to(request.user).select_related("patient")
+    found: Case = get_object_or_404(cases, number=number)
+    return found
 
 
-def thread(request: HttpRequest, case: Case) -> dict[str, Any]:
+def thread(request: StaffRequest, case: Case) -> dict[str, Any]:
     line = timeline.of(request.user, case)
     return {
         "case": case,
@@ -42,7 +45,7 @@ def thread(request: HttpRequest, case: Case) -> dict[str, Any]:
 
 @require_GET
 @door("cases.view", realm="staff")
-def case(request: HttpRequest, number: str) -> HttpResponseBase:
+def case(request: StaffRequest, number: str) -> HttpResponseBase:
     """The thread: alone where the desk around it is on the screen already, with an empty desk else."""
     shown = thread(request, opened(request, number))
     if request.htmx and not request.htmx.history_restore_request:
@@ -53,7 +56,7 @@ def case(request: HttpRequest, number: str) -> HttpResponseBase:
 
 @require_GET
 @door("cases.view", realm="staff", extends_session=False)
-def head(request: HttpRequest, number: str) -> HttpResponseBase:
+def head(request: StaffRequest, number: str) -> HttpResponseBase:
     found = opened(request, number, "case heading")
     speaking = timeline.speaking(timeline.conversations(request.user, found))
     return render(request, "agents/case/head.html", {"case": found, "speaking": speaking})
@@ -61,7 +64,7 @@ def head(request: HttpRequest, number: str) -> HttpResponseBase:
 
 @require_GET
 @door("cases.view", realm="staff")
-def earlier(request: HttpRequest, number: str) -> HttpResponseBase:
+def earlier(request: StaffRequest, number: str) -> HttpResponseBase:
     """What was said before the message ``?before=``."""
     found = opened(request, number, "case: earlier messages")
     line = timeline.of(request.user, found, before=_number(request, "before"))
@@ -70,19 +73,19 @@ def earlier(request: HttpRequest, number: str) -> HttpResponseBase:
 
 @require_GET
 @door("cases.view", realm="staff", extends_session=False)
-def new(request: HttpRequest, number: str) -> HttpResponseBase:
+def new(request: StaffRequest, number: str) -> HttpResponseBase:
     """What was said and done after the message ``?after=``."""
     found = opened(request, number, "case: new messages")
     return _entries(request, found, _number(request, "after"))
 
 
-def _entries(request: HttpRequest, case: Case, after: int, status: int = 200) -> HttpResponseBase:
+def _entries(request: StaffRequest, case: Case, after: int, status: int = 200) -> HttpResponseBase:
     line = timeline.since(request.user, case, after=after)
     shown = {"case": case, "timeline": line, "added": True}
     return render(request, "agents/case/entries.html", shown, status=status)
 
 
-def _number(request: HttpRequest, name: str) -> int:
+def _number(request: StaffRequest, name: str) -> int:
     try:
         return max(int(request.GET.get(name, "0")), 0)
     except ValueError:
@@ -91,7 +94,7 @@ def _number(request: HttpRequest, name: str) -> int:
 
 @require_GET
 @door("patients.view", realm="staff")
-def beside(request: HttpRequest, number: str) -> HttpResponseBase:
+def beside(request: StaffRequest, number: str) -> HttpResponseBase:
     found = reached(request, number)
     shown = {
         "case": found,
@@ -103,7 +106,7 @@ def beside(request: HttpRequest, number: str) -> HttpResponseBase:
 
 @require_GET
 @door("patients.view", realm="staff")
-def more(request: HttpRequest, number: str) -> HttpResponseBase:
+def more(request: StaffRequest, number: str) -> HttpResponseBase:
     found = reached(request, number)
     shown = {"case": found, "panels": context.beside(request.user, found, first=False)}
     return render(request, "agents/case/beside.html", shown)
@@ -111,7 +114,7 @@ def more(request: HttpRequest, number: str) -> HttpResponseBase:
 
 @require_POST
 @door("patients.unmask", realm="staff")
-def unmask(request: HttpRequest, number: str) -> HttpResponseBase:
+def unmask(request: StaffRequest, number: str) -> HttpResponseBase:
     """The patient's own facts in plain, for this once."""
     found = reached(request, number)
     if found.patient_id is None:
@@ -123,7 +126,7 @@ def unmask(request: HttpRequest, number: str) -> HttpResponseBase:
 
 @require_GET
 @door("cases.work", realm="staff")
-def canned_replies(request: HttpRequest, number: str) -> HttpResponseBase:
+def canned_replies(request: StaffRequest, number: str) -> HttpResponseBase:
     found = reached(request, number)
     return render(
         request, "agents/case/canned.html", {"case": found, "replies": canned.offered(request.user, found)}
@@ -132,7 +135,7 @@ def canned_replies(request: HttpRequest, number: str) -> HttpResponseBase:
 
 @require_GET
 @door("cases.work", realm="staff")
-def canned_reply(request: HttpRequest, number: str, pk: int) -> HttpResponseBase:
+def canned_reply(request: StaffRequest, number: str, pk: int) -> HttpResponseBase:
     """A reply filled for this case: what goes into the composer, and what of it is still to be written."""
     found = opened(request, number, "case: canned reply")
     reply = get_object_or_404(CannedReply, pk=pk, active=True)
@@ -142,7 +145,7 @@ def canned_reply(request: HttpRequest, number: str, pk: int) -> HttpResponseBase
 
 @require_POST
 @door("cases.work", realm="staff")
-def draft(request: HttpRequest, number: str) -> HttpResponseBase:
+def draft(request: StaffRequest, number: str) -> HttpResponseBase:
     found = reached(request, number)
     form = forms.DraftForm(request.POST)
     if not form.is_valid():
@@ -153,7 +156,7 @@ def draft(request: HttpRequest, number: str) -> HttpResponseBase:
 
 @require_POST
 @door("cases.work", realm="staff")
-def say(request: HttpRequest, number: str) -> HttpResponseBase:
+def say(request: StaffRequest, number: str) -> HttpResponseBase:
     """A reply or a note: 201 with what is new; 409 where a colleague replied since the draft began."""
     found = opened(request, number, "case: reply")
     form = forms.SayForm(request.POST)
@@ -170,25 +173,25 @@ def say(request: HttpRequest, number: str) -> HttpResponseBase:
     return _entries(request, found, said["seen"] or 0, status=201)
 
 
-def _overtaken(request: HttpRequest, case: Case, said: dict[str, Any]) -> Any:
+def _overtaken(request: StaffRequest, case: Case, said: dict[str, Any]) -> Any:
     if said["anyway"] or said["kind"] == "note" or said["seen"] is None:
         return None
     return timeline.newest_reply_of_others(request.user, case, after=said["seen"])
 
 
-def _say(request: HttpRequest, case: Case, said: dict[str, Any]) -> None:
+def _say(request: StaffRequest, case: Case, said: dict[str, Any]) -> None:
     thread = timeline.speaking(timeline.conversations(request.user, case)) or conversations.thread_of(case)
     write = conversations.note if said["kind"] == "note" else conversations.reply
     write(request.user, conversation=thread, body=said["body"], client_id=said["client_id"])
 
 
-def _not_sent(request: HttpRequest, words: str) -> HttpResponseBase:
+def _not_sent(request: StaffRequest, words: str) -> HttpResponseBase:
     return render(request, "agents/case/not_sent.html", {"words": words}, status=422)
 
 
 @require_POST
 @door("cases.work", realm="staff")
-def seen(request: HttpRequest, number: str) -> HttpResponseBase:
+def seen(request: StaffRequest, number: str) -> HttpResponseBase:
     """The case stands before the agent: what its customer wrote is read."""
     case_rules.seen(request.user, case=reached(request, number))
     return HttpResponse(status=204)

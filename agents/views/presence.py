@@ -1,6 +1,6 @@
 """How an agent stands, and how they like the console."""
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
@@ -8,13 +8,13 @@ from django_htmx.http import trigger_client_event
 from agents import forms, workspace
 from agents import presence as rules
 from agents.models import AgentPresence
-from agents.views.answers import closes_dialog
+from agents.views.answers import StaffRequest, closes_dialog
 from portal.access import door
 
 
 @require_POST
 @door("chat.serve", realm="staff")
-def presence(request: HttpRequest) -> HttpResponseBase:
+def presence(request: StaffRequest) -> HttpResponseBase:
     form = forms.PresenceForm(request.POST)
     if not form.is_valid():
         return HttpResponse(status=422)
@@ -26,7 +26,7 @@ def presence(request: HttpRequest) -> HttpResponseBase:
 
 @require_GET
 @door("console.use", realm="staff")
-def keys(request: HttpRequest) -> HttpResponseBase:
+def keys(request: StaffRequest) -> HttpResponseBase:
     """The sheet of keys, with the switches for those who want none."""
     form = forms.PreferencesForm(instance=workspace.preferences_of(request.user))
     return render(request, "agents/console/keys.html", {"form": form})
@@ -34,7 +34,7 @@ def keys(request: HttpRequest) -> HttpResponseBase:
 
 @require_http_methods(["POST"])
 @door("console.use", realm="staff")
-def preferences(request: HttpRequest) -> HttpResponseBase:
+def preferences(request: StaffRequest) -> HttpResponseBase:
     form = forms.PreferencesForm(request.POST)
     if not form.is_valid():
         return render(request, "agents/console/keys.html", {"form": form}, status=422)

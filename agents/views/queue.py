@@ -3,12 +3,14 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.conf import settings
+from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from agents import presence, queue, workspace
 from agents.models import AgentPresence
+from agents.views.answers import StaffRequest
 from portal.access import door
 
 NOBODY = UUID(int=0)
@@ -16,10 +18,15 @@ NOBODY = UUID(int=0)
 
 def frame(view: queue.View) -> dict[str, Any]:
     """What every page of the console needs. ``nobody`` holds the place of an id in addresses for scripts."""
-    return {"views": queue.VIEWS.values(), "view": view, "nobody": NOBODY}
+    return {
+        "views": queue.VIEWS.values(),
+        "view": view,
+        "nobody": NOBODY,
+        "zone": settings.SUPPLIER_TIME_ZONE,
+    }
 
 
-def desk(request: HttpRequest, view: queue.View) -> dict[str, Any]:
+def desk(request: StaffRequest, view: queue.View) -> dict[str, Any]:
     """What the rail and the availability of the agent show."""
     return frame(view) | {
         "counts": queue.counts(request.user),
@@ -40,13 +47,13 @@ def view_or_404(code: str) -> queue.View:
 
 @require_GET
 @door("console.use", realm="staff")
-def console(request: HttpRequest) -> HttpResponseBase:
+def console(request: StaffRequest) -> HttpResponseBase:
     return view(request, queue.FIRST)
 
 
 @require_GET
 @door("console.use", realm="staff")
-def view(request: HttpRequest, code: str) -> HttpResponseBase:
+def view(request: StaffRequest, code: str) -> HttpResponseBase:
     chosen = view_or_404(code)
     shown = {"page": queue.page(request.user, chosen), "pane": "queue"}
     return render(request, "agents/console/desk.html", desk(request, chosen) | shown)
@@ -54,7 +61,7 @@ def view(request: HttpRequest, code: str) -> HttpResponseBase:
 
 @require_GET
 @door("console.use", realm="staff", extends_session=False)
-def rows(request: HttpRequest, code: str) -> HttpResponseBase:
+def rows(request: StaffRequest, code: str) -> HttpResponseBase:
     """A list, or what follows ``?after=``; pages ask again when something in it changed."""
     try:
         page = queue.page(request.user, view_or_404(code), after=request.GET.get("after", ""))
@@ -66,7 +73,7 @@ def rows(request: HttpRequest, code: str) -> HttpResponseBase:
 
 @require_GET
 @door("console.use", realm="staff", extends_session=False)
-def row(request: HttpRequest, code: str, number: str) -> HttpResponseBase:
+def row(request: StaffRequest, code: str, number: str) -> HttpResponseBase:
     """One row as it stands now; 204 where the view no longer has it."""
     chosen = view_or_404(code)
     shown = queue.one(request.user, chosen, number)
@@ -77,7 +84,7 @@ def row(request: HttpRequest, code: str, number: str) -> HttpResponseBase:
 
 @require_GET
 @door("console.use", realm="staff", extends_session=False)
-def rail(request: HttpRequest) -> HttpResponseBase:
+def rail(request: StaffRequest) -> HttpResponseBase:
     """The rail with its counts, and the chats served. Without anything of a patient but initials."""
     chosen = view_or_404(request.GET.get("view", queue.FIRST))
     return render(request, "agents/queue/rail.html", desk(request, chosen))
@@ -85,7 +92,7 @@ def rail(request: HttpRequest) -> HttpResponseBase:
 
 @require_POST
 @door("console.use", realm="staff", extends_session=False)
-def poll(request: HttpRequest) -> HttpResponseBase:
+def poll(request: StaffRequest) -> HttpResponseBase:
     """A sign of life of a page whose socket is not open, answered by what to ask for again: numbers alone."""
     chosen = view_or_404(request.POST.get("view", queue.FIRST))
     presence.seen(request.user)

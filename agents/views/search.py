@@ -1,6 +1,6 @@
 """Finding a record, and taking down a contact so that it may be opened."""
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -8,6 +8,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from agents import forms
 from agents import search as directory
+from agents.views.answers import StaffRequest
 from cases import cases as case_rules
 from portal.access import door
 from portal.models import Patient
@@ -15,7 +16,7 @@ from portal.models import Patient
 
 @require_POST
 @door("patients.search", realm="staff")
-def search(request: HttpRequest) -> HttpResponseBase:
+def search(request: StaffRequest) -> HttpResponseBase:
     """Posted, so that no name ever stands in an address."""
     form = forms.SearchForm(request.POST)
     words = form.cleaned_data["words"] if form.is_valid() else ""
@@ -27,7 +28,7 @@ def search(request: HttpRequest) -> HttpResponseBase:
 
 @require_GET
 @door("patients.search", realm="staff")
-def person(request: HttpRequest, ref: str) -> HttpResponseBase:
+def person(request: StaffRequest, ref: str) -> HttpResponseBase:
     """Somebody found: still masked, with the numbers of their cases."""
     patient = get_object_or_404(Patient.objects.visible_to(request.user), ref=ref)
     shown = {
@@ -40,7 +41,7 @@ def person(request: HttpRequest, ref: str) -> HttpResponseBase:
 
 @require_http_methods(["POST"])
 @door("cases.work", realm="staff")
-def new_case(request: HttpRequest, ref: str) -> HttpResponseBase:
+def new_case(request: StaffRequest, ref: str) -> HttpResponseBase:
     """A call or another contact taken down by hand: the purpose for which the record then opens."""
     patient = get_object_or_404(Patient.objects.visible_to(request.user), ref=ref)
     form = forms.NewCaseForm(request.POST, patient=patient)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
 from agents import forms, presence, timeline
+from agents.views.answers import StaffRequest, closes_dialog, told
 from cases import cases as rules
 from cases.drafts import Refused
 from cases.models import Case
@@ -32,14 +33,14 @@ class Gate:
     lead: Any = ""
 
 
-def reached(request: HttpRequest, number: str) -> Case:
-    return get_object_or_404(
-        Case.objects.visible_to(request.user).select_related("reason", "owner"), number=number
-    )
+def reached(request: StaffRequest, number: str) -> Case:
+    cases = Case.objects.visible_to(request.user).select_related("reason", "owner")
+    found: Case = get_object_or_404(cases, number=number)
+    return found
 
 
 def _through(
-    request: HttpRequest, number: str, gate: Gate, initial: dict[str, Any] | None = None
+    request: StaffRequest, number: str, gate: Gate, initial: dict[str, Any] | None = None
 ) -> HttpResponseBase:
     """Show the form, or act; a conflict keeps what was typed and says what happened meanwhile."""
     case = reached(request, number)
@@ -62,14 +63,12 @@ def _through(
 def _on_what_is(form: Form, case: Case) -> Form:
     """The same form, made anew on the case as it now stands: sending it again is a decision."""
     case.refresh_from_db(fields=["version"])
-    data = form.data.copy()
-    data["version"] = str(case.version)
-    form.data = data
+    form.data = {**form.data.dict(), "version": str(case.version)}  # type: ignore[attr-defined]
     return form
 
 
 def _shown(
-    request: HttpRequest, gate: Gate, form: Form, *, status: int = 200, conflict: str = ""
+    request: StaffRequest, gate: Gate, form: Form, *, status: int = 200, conflict: str = ""
 ) -> HttpResponseBase:
     shown = {"title": gate.title, "verb": gate.verb, "lead": gate.lead, "form": form, "conflict": conflict}
     return render(request, "agents/case/form.html", shown | {"action": request.path}, status=status)
@@ -90,12 +89,12 @@ def in_words(conflict: rules.Conflict) -> str:
 
 def done(case: Case) -> HttpResponse:
     """Nothing to show; the page hears which case moved and reads what it shows again."""
-    return trigger_client_event(HttpResponse(status=204), "case-acted", {"number": case.number})
+    return closes_dialog("case-acted", number=case.number)
 
 
 @require_POST
 @door("cases.work", realm="staff")
-def take(request: HttpRequest, number: str) -> HttpResponseBase:
+def take(request: StaffRequest, number: str) -> HttpResponseBase:
     """Accept the chat that waits, or make the case one's own."""
     case = reached(request, number)
     thread = timeline.speaking(timeline.conversations(request.user, case))
@@ -115,19 +114,19 @@ def take(request: HttpRequest, number: str) -> HttpResponseBase:
     return done(case)
 
 
-def _version(request: HttpRequest) -> int | None:
+def _version(request: StaffRequest) -> int | None:
     sent = request.POST.get("version", "")
     return int(sent) if sent.isdecimal() else None
 
 
 def _told(case: Case, words: str) -> HttpResponse:
-    response = trigger_client_event(HttpResponse(status=409), "toast", words)
+    response = told(HttpResponse(status=409), words)
     return trigger_client_event(response, "case-acted", {"number": case.number})
 
 
 @require_http_methods(["GET", "POST"])
 @door("cases.assign", realm="staff")
-def assign(request: HttpRequest, number: str) -> HttpResponseBase:
+def assign(request: StaffRequest, number: str) -> HttpResponseBase:
     others = allowed(request.user, "cases.assign_others")
     people = forms.desk() if others else User.objects.filter(pk=request.user.pk)
     lead = "" if others else gettext_lazy("To give it to somebody else, transfer it.")
@@ -141,13 +140,13 @@ def assign(request: HttpRequest, number: str) -> HttpResponseBase:
     return _through(request, number, gate, {"to": request.user.ref})
 
 
-def _with_people(form: type[Form], people: Any) -> Callable[..., Form]:
+def _with_people(form: Callable[..., Form], people: Any) -> Callable[..., Form]:
     return lambda *args, **kwargs: form(*args, people=people, **kwargs)
 
 
 @require_http_methods(["GET", "POST"])
 @door("cases.work", realm="staff")
-def transfer(request: HttpRequest, number: str) -> HttpResponseBase:
+def transfer(request: StaffRequest, number: str) -> HttpResponseBase:
     people = forms.desk().exclude(pk=request.user.pk)
     lead = gettext_lazy("Whoever gets it sees everything that was said, and your note.")
     build = _with_people(forms.TransferForm, people)
@@ -158,7 +157,7 @@ def transfer(request: HttpRequest, number: str) -> HttpResponseBase:
 
 @require_http_methods(["GET", "POST"])
 @door("cases.work", realm="staff")
-def close(request: HttpRequest, number: str) -> HttpResponseBase:
+def close(request: StaffRequest, number: str) -> HttpResponseBase:
     case = reached(request, number)
     initial = {"reason": case.reason.code} if case.reason else {}
     gate = Gate(gettext_lazy("Close the case"), gettext_lazy("Close"), forms.CloseForm, rules.close)
@@ -167,7 +166,7 @@ def close(request: HttpRequest, number: str) -> HttpResponseBase:
 
 @require_http_methods(["GET", "POST"])
 @door("cases.work", realm="staff")
-def reopen(request: HttpRequest, number: str) -> HttpResponseBase:
+def reopen(request: StaffRequest, number: str) -> HttpResponseBase:
     gate = Gate(
         gettext_lazy("Open this case again?"), gettext_lazy("Reopen"), forms.ReopenForm, rules.reopen,
         gettext_lazy("It goes back to the open cases, with everything that was said."),
@@ -177,7 +176,7 @@ def reopen(request: HttpRequest, number: str) -> HttpResponseBase:
 
 @require_POST
 @door("cases.work", realm="staff")
-def wait(request: HttpRequest, number: str) -> HttpResponseBase:
+def wait(request: StaffRequest, number: str) -> HttpResponseBase:
     """The customer has the next word."""
     case = reached(request, number)
     try:

@@ -123,6 +123,7 @@ export class Composer {
 
   input() {
     this.form.elements.client_id.value = "";
+    this.thread.typedAt = Date.now();
     this.thread.talk?.typing(this.form.dataset.kind === "reply" && this.text.value !== "");
     this.suggest();
   }

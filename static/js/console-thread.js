@@ -3,10 +3,17 @@
 import { announce } from "./base.js";
 
 const NEAR = 160;
+const HERE_EVERY = 30_000;
+const HERE_LASTS = 75_000;
+const OWN_TYPING = 8_000;
 
 export class Thread {
   constructor(desk, { client, phrases }) {
-    Object.assign(this, { desk, client, phrases, talk: null, number: null });
+    Object.assign(this, { desk, client, phrases, talk: null, number: null, typedAt: 0 });
+    this.others = new Map();
+    const { zone: timeZone } = desk.dataset;
+    this.clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "numeric", minute: "2-digit", timeZone });
+    setInterval(() => this.here(), HERE_EVERY);
   }
 
   get list() {
@@ -43,6 +50,7 @@ export class Thread {
   leave() {
     if (this.talk && !this.talk.outbox.length && !this.talk.failed.size) this.client.unfollow(this.talk.id);
     this.talk = this.number = null;
+    this.others.clear();
   }
 
   isOpen(number) {
@@ -110,7 +118,7 @@ export class Thread {
 
   when(place, at) {
     place.dateTime = at;
-    place.textContent = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "numeric", minute: "2-digit" }).format(new Date(at));
+    place.textContent = this.clock.format(new Date(at)).toLowerCase();
   }
 
   // Fragments of the server's, in which what stands here already is passed over.
@@ -191,16 +199,34 @@ export class Thread {
   typing({ conversation, role, on }) {
     const place = document.getElementById("typing");
     if (!place || conversation !== this.talk?.id) return;
+    const customer = ["customer", "caregiver"].includes(role);
+    // What one types oneself comes back as any agent's.
+    if (!customer && (!this.others.size || Date.now() - this.typedAt < OWN_TYPING)) return;
     place.hidden = !on;
-    const who = ["customer", "caregiver"].includes(role) ? this.phrases.customer : this.phrases.colleague;
+    const who = customer ? this.phrases.customer : this.phrases.colleague;
     place.querySelector("span").textContent = this.phrases.typing.replace("NAME", who);
   }
 
-  viewing({ conversation, role, online, name }) {
+  here() {
+    if (this.talk && document.visibilityState === "visible") this.client.transmit({ type: "here", conversation: this.talk.id });
+    this.showOthers();
+  }
+
+  viewing({ conversation, user, name, on, asks }) {
+    if (conversation !== this.talk?.id || user === this.desk.dataset.me) return;
+    if (on) this.others.set(user, { name, until: Date.now() + HERE_LASTS });
+    else this.others.delete(user);
+    if (asks) this.here();
+    this.showOthers();
+  }
+
+  showOthers() {
+    for (const [user, { until }] of this.others) {
+      if (until < Date.now()) this.others.delete(user);
+    }
     const place = document.getElementById("viewing");
-    if (!place || conversation !== this.talk?.id) return;
-    const who = name || (["customer", "caregiver"].includes(role) ? this.phrases.customer : this.phrases.colleague);
-    place.textContent = online ? this.phrases.viewing.replace("NAME", who) : "";
+    const names = [...this.others.values()].map(({ name }) => name).join(", ");
+    if (place) place.textContent = names && this.phrases.viewing.replace("NAME", names);
   }
 
   // --- scrolling -------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ const FRAMES = {
   entry: (detail) => thread.entry(detail),
   read: (frame) => thread.readBy(frame),
   typing: (frame) => thread.typing(frame),
-  presence: (frame) => thread.viewing(frame),
+  viewing: (frame) => thread.viewing(frame),
   state: (frame) => stateOf(frame),
   "queue.changed": (frame) => queueChanged(frame),
   "case.changed": (frame) => caseChanged(frame),
@@ -170,6 +170,7 @@ async function openDialog(address) {
   const dialog = document.getElementById("work");
   await globalThis.htmx.ajax("GET", address, { target: dialog.querySelector("[data-dialog-body]"), swap: "innerHTML" });
   if (!dialog.open) dialog.showModal();
+  dialog.querySelector("form :is(input:not([type=hidden]), select, textarea)")?.focus();
 }
 
 function clicked(event) {

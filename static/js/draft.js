@@ -33,5 +33,7 @@ function keep(form) {
 
 for (const form of document.querySelectorAll("form[data-draft]")) keep(form);
 document.addEventListener("htmx:load", (event) => {
-  for (const form of event.detail.elt.querySelectorAll?.("form[data-draft]") ?? []) keep(form);
+  const { elt } = event.detail;
+  if (elt.matches?.("form[data-draft]")) keep(elt);
+  for (const form of elt.querySelectorAll?.("form[data-draft]") ?? []) keep(form);
 });
