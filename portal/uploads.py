@@ -35,6 +35,7 @@ CHUNK_MOST = 2 * MEGABYTE
 CHUNK_LEAST = 16 * 1024  # but for the last: a file of single bytes would be as many files
 LARGEST = {DocumentKind.VIDEO: 500 * MEGABYTE}
 LARGEST_OTHERWISE = 25 * MEGABYTE
+FROM_A_GUEST = (20, 100 * MEGABYTE)  # files and bytes a day, of somebody nobody knows
 LIFETIME = timedelta(days=2)
 OPEN_AT_ONCE = 20
 NOT_FROM_CUSTOMERS = {DocumentKind.EXPORT, DocumentKind.TRANSCRIPT, DocumentKind.DELIVERY_PROOF}
@@ -293,8 +294,10 @@ def _refuse_beyond_quota(user: User | None, patient: Patient | None, owner_ref: 
         raise QuotaUsed(
             _("Many files are on their way already. Please let them finish first."), retry_after=60
         )
+    known = (settings.UPLOADS_PER_DAY, settings.UPLOAD_BYTES_PER_DAY)
+    files, most = known if user or patient else FROM_A_GUEST
     spent = today.aggregate(total=Sum("size"))["total"] or 0
-    if today.count() >= settings.UPLOADS_PER_DAY or spent + size > settings.UPLOAD_BYTES_PER_DAY:
+    if today.count() >= files or spent + size > most:
         raise QuotaUsed(
             _("That is all we can take today. Please go on tomorrow, or call us."), retry_after=3600
         )

@@ -280,6 +280,21 @@ def test_bytes_a_day_are_counted_by_person(patient: Patient, settings) -> None:
     begin(patient, 400)
 
 
+def test_guests_may_send_less_than_those_we_know(monkeypatch) -> None:
+    monkeypatch.setitem(owners.OWNERS, "conversation", lambda actor, ref: True)
+    monkeypatch.setattr(uploads, "FROM_A_GUEST", (2, 1000))
+
+    def from_guest(size: int) -> Upload:
+        return uploads.begin(Guest(), kind="other", filename="a", size=size, owner_ref="conversation:1")
+
+    with pytest.raises(QuotaUsed):
+        from_guest(1001)
+    from_guest(500)
+    from_guest(500)
+    with pytest.raises(QuotaUsed):
+        from_guest(1)
+
+
 def test_so_many_files_are_under_way_at_once(patient: Patient) -> None:
     for _ in range(uploads.OPEN_AT_ONCE):
         begin(patient, 100)
