@@ -22,7 +22,7 @@ from typing import Any
 
 import auditlog
 from auditlog.registry import AuditlogModelRegistry
-from django.db import DatabaseError, models, transaction
+from django.db import Error, models, transaction
 from django.db.models.signals import post_delete, post_init, post_save
 from django.utils.encoding import smart_str
 
@@ -30,6 +30,7 @@ from config.security.blind import Derived, IndexedQuerySet
 from config.security.fields import Sealed
 
 MOST_NAMED = 5000  # objects that one entry names; a bulk write of more makes several
+MOST_LETTERS = 60  # of a ``what``, which its column holds
 SEALED = "sealed"
 LOADED = "_trail_loaded"
 CREATE, UPDATE, DELETE, ACCESS = range(4)  # auditlog's actions
@@ -132,7 +133,14 @@ def event(
 ) -> Any:
     """One entry of any kind (``AccessEntry.Kind``). ``actor`` where it is not the one of the context."""
     about = _about(list(objects)) | (_who(actor) if actor is not None else {})
-    return write(kind, subjects=_ids(subjects), what=what, outcome=outcome, fields=sorted(fields), **about)
+    return write(
+        kind,
+        subjects=_ids(subjects),
+        what=what[:MOST_LETTERS],
+        outcome=outcome,
+        fields=sorted(fields),
+        **about,
+    )
 
 
 def _ids(things: Iterable[Any]) -> list[int]:
@@ -161,7 +169,7 @@ def write(kind: str, **values: Any) -> Any:
     entry = auditlog.get_logentry_model()(kind=kind, action=ACTIONS.get(kind, ACCESS), **values)
     try:
         entry.save(force_insert=True)
-    except DatabaseError as error:
+    except Error as error:
         logger.error("The access trail can't be written: %s.", type(error).__name__)
         raise TrailUnavailable from None
     return entry

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 import encrypted_model_fields.fields as package
+from django.core import checks
 from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.expressions import Case, Value
@@ -103,6 +104,13 @@ class Sealed:
 
     def get_transform(self, name: str) -> Any:
         raise FieldError(f"{self} is encrypted: {name} can't be asked of it.")
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        found: list[checks.CheckMessage] = super().check(**kwargs)  # type: ignore[misc]
+        if self.unique or self.db_index:  # type: ignore[attr-defined]
+            hint = "Every value is sealed differently. Put the constraint on a blind index."
+            found.append(checks.Error(f"{self} can't be unique or indexed.", hint=hint, id="config.E103"))
+        return found
 
     def value_to_string(self, obj: models.Model) -> str:
         raise FieldError(f"{self} is encrypted: it is not serialized in plain text.")

@@ -38,7 +38,7 @@ def store(column, pk, value):
         cursor.execute(f"UPDATE portal_patient SET {column} = %s WHERE id = %s", [value, pk])
 
 
-class Sample(models.Model):
+class Sample(models.Model):  # noqa: DJ008 - never shown
     """Every kind of encrypted field, in a table of the test's own."""
 
     chars = fields.EncryptedCharField(max_length=20, null=True)
@@ -342,8 +342,8 @@ def test_prefixes_find_as_one_types():
 
 
 def test_a_model_without_its_index_or_manager_is_named():
-    class Bare(models.Model):
-        name = fields.EncryptedCharField(max_length=20)
+    class Bare(models.Model):  # noqa: DJ008 - never shown
+        name = fields.EncryptedCharField(max_length=20, unique=True)
         tokens = blind.SearchTokensField(sources=("name",))
 
         class Meta:
@@ -351,3 +351,4 @@ def test_a_model_without_its_index_or_manager_is_named():
             managed = False
 
     assert [found.id for found in Bare._meta.get_field("tokens").check()] == ["config.E101", "config.E102"]
+    assert [found.id for found in Bare._meta.get_field("name").check()] == ["config.E103"]
