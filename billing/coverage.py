@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,7 +15,7 @@ from portal.models import Document, Patient
 from portal.models.documents import DocumentKind, DocumentState
 from portal.records import Record
 
-CARD_SIDES = (DocumentKind.INSURANCE_CARD_FRONT, DocumentKind.INSURANCE_CARD_BACK)
+SENT = {"front_sent": DocumentKind.INSURANCE_CARD_FRONT, "back_sent": DocumentKind.INSURANCE_CARD_BACK}
 GONE = (DocumentState.REFUSED, DocumentState.INFECTED, DocumentState.WITHDRAWN)
 
 
@@ -30,9 +30,15 @@ class Shown:
 def of_patient(viewer: Any, patient: Patient, *, on: date | None = None) -> list[Shown]:
     """The patient's insurances in their order of paying, those in force first."""
     day = on or timezone.localdate()
-    rows = Coverage.objects.visible_to(viewer).filter(patient=patient).select_related("payer").order_by("rank", "pk")
+    rows = Coverage.objects.visible_to(viewer).filter(patient=patient).select_related("payer")
+    rows = rows.annotate(**{name: _sent(side) for name, side in SENT.items()}).order_by("rank", "pk")
     shown = [Shown(row, in_force(row, day)) for row in rows]
     return sorted(shown, key=lambda each: not each.in_force)
+
+
+def _sent(side: DocumentKind) -> Exists:
+    """Whether the patient has sent this side of a card, ready or still being checked."""
+    return Exists(Document.objects.filter(patient=OuterRef("patient"), kind=side).exclude(state__in=GONE))
 
 
 def in_force(coverage: Coverage, day: date) -> bool:
@@ -41,22 +47,19 @@ def in_force(coverage: Coverage, day: date) -> bool:
     return coverage.active and begun and not over
 
 
-def missing_sides(patient: Patient, coverages: list[Shown]) -> list[DocumentKind]:
+def missing_sides(coverages: list[Shown]) -> list[DocumentKind]:
     """Sides of the insurance card that nobody has sent, where there is an insurance in force."""
-    current = [each.coverage for each in coverages if each.in_force]
-    if not current:
-        return []
-    sent = Document.objects.filter(Q(kind__in=CARD_SIDES), patient=patient).exclude(state__in=GONE)
-    known = set(sent.values_list("kind", flat=True))
-    known |= {DocumentKind.INSURANCE_CARD_FRONT for row in current if row.card_front_id}
-    known |= {DocumentKind.INSURANCE_CARD_BACK for row in current if row.card_back_id}
-    return [side for side in CARD_SIDES if side not in known]
+    current: list[Any] = [each.coverage for each in coverages if each.in_force]
+    front = any(row.card_front_id or row.front_sent for row in current)
+    back = any(row.card_back_id or row.back_sent for row in current)
+    sides = zip(SENT.values(), (front, back), strict=True)
+    return [side for side, known in sides if current and not known]
 
 
 def panel(viewer: Any, record: Record) -> home.Panel:
     """The card of the home page, and the request for what is missing of the insurance card."""
     coverages = of_patient(viewer, record.patient)
-    missing = missing_sides(record.patient, coverages)
+    missing = missing_sides(coverages)
     return home.Panel({"coverages": coverages}, [_send_card(missing)] if missing else [])
 
 

@@ -48,7 +48,7 @@ def _optional(row: Coverage) -> dict[str, Any]:
     """FHIR knows no empty values: what we don't know is left out."""
     days = {"start": row.starts_on, "end": row.ends_on}
     period = {name: day.isoformat() for name, day in days.items() if day}
-    numbers = [("group", row.group_number), ("plan", row.plan_name)]
+    numbers: list[tuple[str, str]] = [("group", row.group_number), ("plan", row.plan_name)]
     classes = [_class(kind, value) for kind, value in numbers if value]
     known = {"subscriberId": row.member_id, "period": period, "class": classes}
     return {name: value for name, value in known.items() if value}

@@ -29,7 +29,9 @@ def _unread(threads: list[Any]) -> home.Todo:
 
 def message_rows(patient: Patient) -> Iterator[dict[str, Any]]:
     """Everything said with the customer; what staff noted among themselves is no part of it."""
-    rows = Message.objects.filter(conversation__patient=patient, seq__isnull=False).select_related("conversation")
+    rows = Message.objects.filter(conversation__patient=patient, seq__isnull=False).select_related(
+        "conversation"
+    )
     for row in rows.order_by("conversation_id", "seq").iterator(chunk_size=500):
         yield {
             "conversation": str(row.conversation_id),
@@ -44,7 +46,9 @@ def message_rows(patient: Patient) -> Iterator[dict[str, Any]]:
 
 
 def case_rows(patient: Patient) -> Iterator[dict[str, Any]]:
-    for case in Case.objects.filter(patient=patient).select_related("reason").order_by("pk").iterator(chunk_size=500):
+    for case in (
+        Case.objects.filter(patient=patient).select_related("reason").order_by("pk").iterator(chunk_size=500)
+    ):
         yield {
             "number": case.number,
             "subject": case.subject,

@@ -18,9 +18,15 @@ FOLDERS = ("inbox", "sent", "archived")
 
 def of(viewer: Any, patient: Patient) -> QuerySet[Conversation]:
     """The patient's conversations, latest first, each with ``read_seq`` and ``is_unread`` for ``viewer``."""
-    marks = ReadMark.objects.filter(conversation=OuterRef("pk"), user=viewer).order_by("-seq").values("seq")[:1]
-    last = Message.objects.filter(conversation=OuterRef("pk"), seq=OuterRef("last_seq"), author_role__in=FROM_US)
-    rows: QuerySet[Conversation] = Conversation.objects.visible_to(viewer).filter(patient=patient, last_seq__gt=0)
+    marks = (
+        ReadMark.objects.filter(conversation=OuterRef("pk"), user=viewer).order_by("-seq").values("seq")[:1]
+    )
+    last = Message.objects.filter(
+        conversation=OuterRef("pk"), seq=OuterRef("last_seq"), author_role__in=FROM_US
+    )
+    rows: QuerySet[Conversation] = Conversation.objects.visible_to(viewer).filter(
+        patient=patient, last_seq__gt=0
+    )
     rows = rows.annotate(read_seq=Coalesce(Subquery(marks), 0))
     unread = Q(last_seq__gt=F("read_seq")) & Exists(last)
     return rows.annotate(is_unread=unread).order_by(F("last_message_at").desc(nulls_last=True), "-pk")

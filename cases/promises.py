@@ -39,4 +39,6 @@ def _morning(moment: datetime) -> datetime:
 
 
 def _is_open_day(moment: datetime) -> bool:
-    return moment.weekday() not in WEEKEND and moment.date() not in holidays.country_holidays("US", years=moment.year)
+    return moment.weekday() not in WEEKEND and moment.date() not in holidays.country_holidays(
+        "US", years=moment.year
+    )

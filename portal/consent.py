@@ -1,4 +1,4 @@
-"""What a patient allows on each channel for each topic. A choice is a row of its own: none is ever changed."""
+"""What a patient allows on each channel for each topic. Each choice is a row; none is ever changed."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -28,9 +28,9 @@ ZONES = [
     ("America/Puerto_Rico", _("Atlantic time, Puerto Rico")),
 ]
 STATES = (
-    "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH "
-    "OK OR PA PR RI SC SD TN TX UT VT VA VI WA WV WI WY"
-).split()
+    "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC "
+    "ND OH OK OR PA PR RI SC SD TN TX UT VT VA VI WA WV WI WY"
+)
 
 
 class SendFileForm(forms.Form):
@@ -43,7 +43,7 @@ class SendFileForm(forms.Form):
 
     def __init__(self, *args: Any, record: Record, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["kind"].choices = [("", _("Choose one"))] + kinds_of(record)  # type: ignore[attr-defined]
+        self.fields["kind"].choices = [("", _("Choose one")), *kinds_of(record)]  # type: ignore[attr-defined]
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
@@ -114,7 +114,7 @@ class AddressForm(forms.Form):
     address_line1 = forms.CharField(label=_("Street and number"), max_length=90)
     address_line2 = forms.CharField(label=_("Apartment, floor"), max_length=60, required=False)
     city = forms.CharField(label=_("City"), max_length=60)
-    state = forms.ChoiceField(label=_("State"), choices=[(code, code) for code in STATES])
+    state = forms.ChoiceField(label=_("State"), choices=[(code, code) for code in STATES.split()])
     postal_code = forms.RegexField(
         r"^\d{5}(-\d{4})?$", label=_("ZIP code"), error_messages={"invalid": _("A ZIP code has 5 digits.")}
     )
@@ -137,7 +137,9 @@ class InviteCaregiverForm(forms.Form):
 
     name = forms.CharField(label=_("Their name"), max_length=120)
     email = forms.EmailField(label=_("Their e-mail address"), max_length=254)
-    relation = forms.CharField(label=_("Who they are to you"), max_length=40, help_text=_("Such as: my daughter."))
+    relation = forms.CharField(
+        label=_("Who they are to you"), max_length=40, help_text=_("Such as: my daughter.")
+    )
     scopes = forms.MultipleChoiceField(
         label=_("What they may see and do"), choices=Caregiver.SCOPES, widget=forms.CheckboxSelectMultiple
     )

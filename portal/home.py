@@ -9,16 +9,19 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portal import devices, orders
-from portal.models import Document, Order
+from portal.access import PATIENT_REALM
+from portal.models import Document, Order, Shipment
 from portal.models.documents import DocumentKind, DocumentState
 from portal.records import Record
 
 SHOWN = 3
+LOOKED_THROUGH = 20
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Card:
-    """A part of the home page. ``scope`` is what a caregiver must hold to see it (portal.records)."""
+    """A part of the home page. ``scope`` is what a caregiver must hold to see it (``Record.may``)."""
 
     key: str
     title: Any
@@ -69,7 +72,9 @@ class Home:
 
 def home_of(viewer: Any, record: Record) -> Home:
     """The home page of a record for ``viewer``: to-do list first, then the cards their scope opens."""
-    open_cards = sorted((card for card in CARDS.values() if record.may(card.scope)), key=lambda card: card.place)
+    open_cards = sorted(
+        (card for card in CARDS.values() if record.may(card.scope)), key=lambda card: card.place
+    )
     built = [(card, card.build(viewer, record)) for card in open_cards]
     todos = [todo for _card, panel in built for todo in panel.todos]
     return Home(sorted(todos, key=_first), built)
@@ -80,9 +85,18 @@ def _first(todo: Todo) -> tuple[bool, date]:
 
 
 def _orders(viewer: Any, record: Record) -> Panel:
+    coming = (
+        Shipment.objects.filter(order=OuterRef("pk"))
+        .exclude(state="delivered")
+        .order_by("window_start", "pk")
+    )
     rows = Order.objects.visible_to(viewer).filter(patient=record.patient).exclude(state="draft")
-    recent = list(rows.prefetch_related("milestones", "shipments").order_by("-placed_at")[:SHOWN])
-    told = [(order, orders.current(orders.steps(order)), orders.parcel(order)) for order in recent]
+    rows = rows.annotate(
+        window_start=Subquery(coming.values("window_start")[:1]),
+        window_end=Subquery(coming.values("window_end")[:1]),
+    )
+    recent = list(rows.prefetch_related("milestones").order_by("-placed_at")[:SHOWN])
+    told = [(order, orders.current(orders.steps(order))) for order in recent]
     return Panel({"orders": told}, [_held(order) for order in recent if order.state == "held"])
 
 
@@ -98,15 +112,30 @@ def _held(order: Order) -> Todo:
 
 def _devices(viewer: Any, record: Record) -> Panel:
     at_home = devices.at_home(viewer, record.patient)
-    return Panel({"devices": [(row, devices.plain_name(row), devices.warranty(row)) for row in at_home[:SHOWN]]})
+    return Panel(
+        {"devices": [(row, devices.plain_name(row), devices.warranty(row)) for row in at_home[:SHOWN]]}
+    )
 
 
 def _documents(viewer: Any, record: Record) -> Panel:
-    rows = Document.objects.visible_to(viewer).filter(patient=record.patient).exclude(kind=DocumentKind.EXPORT)
-    recent = list(rows.exclude(state=DocumentState.WITHDRAWN).order_by("-created_at")[:20])
-    refused = [row for row in recent if row.state in (DocumentState.REFUSED, DocumentState.INFECTED)]
+    rows = (
+        Document.objects.visible_to(viewer).filter(patient=record.patient).exclude(kind=DocumentKind.EXPORT)
+    )
+    rows = rows.exclude(state=DocumentState.WITHDRAWN).select_related("uploaded_by")
+    recent = list(rows.order_by("-created_at")[:LOOKED_THROUGH])
+    refused = [
+        row
+        for row in recent
+        if row.state in (DocumentState.REFUSED, DocumentState.INFECTED) and sent_by_them(row)
+    ]
     todos = [_refused(refused)] if refused else []
     return Panel({"documents": recent[:SHOWN]}, todos)
+
+
+def sent_by_them(document: Document) -> bool:
+    """Whether it came from the patient or a caregiver, who may then take it back."""
+    sender = document.uploaded_by
+    return sender is not None and sender.realm == PATIENT_REALM
 
 
 def _refused(refused: list[Document]) -> Todo:
@@ -125,6 +154,10 @@ def _my_data(viewer: Any, record: Record) -> Panel:
 
 
 register(Card("orders", gettext_lazy("Orders"), "portal/home/orders_card.html", "deliveries", 10, _orders))
-register(Card("devices", gettext_lazy("Devices"), "portal/home/devices_card.html", "deliveries", 20, _devices))
-register(Card("documents", gettext_lazy("Documents"), "portal/home/documents_card.html", "any", 40, _documents))
+register(
+    Card("devices", gettext_lazy("Devices"), "portal/home/devices_card.html", "deliveries", 20, _devices)
+)
+register(
+    Card("documents", gettext_lazy("Documents"), "portal/home/documents_card.html", "any", 40, _documents)
+)
 register(Card("my_data", gettext_lazy("My data"), "portal/home/my_data_card.html", "own", 60, _my_data))

@@ -62,10 +62,12 @@ def ask(actor: Any, *, patient: Patient) -> DataExport:
     require(actor, "my_data.export", patient)
     with transaction.atomic():
         Patient.objects.select_for_update().get(pk=patient.pk)
-        under_way = DataExport.objects.filter(patient=patient, state__in=UNDER_WAY).first()
+        under_way: DataExport | None = DataExport.objects.filter(patient=patient, state__in=UNDER_WAY).first()
         if under_way:
             return under_way
-        export = DataExport.objects.create(patient=patient, requested_by=actor, passphrase=_new_passphrase())
+        export: DataExport = DataExport.objects.create(
+            patient=patient, requested_by=actor, passphrase=_new_passphrase()
+        )
         audit.event("export", subjects=[patient], what="my_data.ask", objects=[export])
         transaction.on_commit(lambda: _start(export.pk))
     return export
@@ -86,10 +88,11 @@ def reveal(actor: Any, *, export: DataExport) -> str:
     """The passphrase, once. Raises AlreadyShown ever after."""
     require(actor, "my_data.export", export)
     with transaction.atomic():
-        held = DataExport.objects.select_for_update().get(pk=export.pk)
+        held: DataExport = DataExport.objects.select_for_update().get(pk=export.pk)
         if held.passphrase_shown_at or not held.passphrase:
             raise AlreadyShown
-        passphrase, held.passphrase_shown_at = held.passphrase, timezone.now()
+        passphrase: str = held.passphrase
+        held.passphrase_shown_at = timezone.now()
         if held.state == "ready":
             held.passphrase = ""
         held.save()
@@ -231,7 +234,7 @@ class _Telling:
 
 
 def _files_of(patient: Patient) -> list[Document]:
-    rows = Document.objects.filter(patient=patient).readable()  # type: ignore[attr-defined]
+    rows = Document.objects.filter(patient=patient).readable()
     return list(rows.exclude(kind=DocumentKind.EXPORT).order_by("pk"))
 
 

@@ -35,11 +35,11 @@ def reference(patient: Patient) -> Row:
 PATIENT_FIELDS = (
     "account_number first_name last_name birth_date sex email phone address_line1 address_line2 city state "
     "postal_code language time_zone preferred_channel"
-).split()
+)
 
 
 def patient_rows(patient: Patient) -> Iterator[Row]:
-    yield {field: getattr(patient, field) for field in PATIENT_FIELDS}
+    yield {field: getattr(patient, field) for field in PATIENT_FIELDS.split()}
 
 
 def patient_fhir(patient: Patient) -> Iterator[Row]:
@@ -86,8 +86,12 @@ def order_rows(patient: Patient) -> Iterator[Row]:
             "expected_delivery_on": order.expected_delivery_on,
             "lines": [_line_row(line) for line in order.lines.all()],
             "shipments": [_shipment_row(shipment) for shipment in order.shipments.all()],
-            "steps": [{"step": row.step, "state": row.state, "done_at": row.done_at} for row in order.milestones.all()],
+            "steps": [_step_row(milestone) for milestone in order.milestones.all()],
         }
+
+
+def _step_row(milestone: Any) -> Row:
+    return {name: getattr(milestone, name) for name in ("step", "state", "done_at")}
 
 
 def _line_row(line: OrderLine) -> Row:
@@ -103,7 +107,15 @@ def _line_row(line: OrderLine) -> Row:
 
 
 def _shipment_row(shipment: Any) -> Row:
-    names = ("carrier", "tracking_number", "state", "shipped_on", "window_start", "window_end", "delivered_at")
+    names = (
+        "carrier",
+        "tracking_number",
+        "state",
+        "shipped_on",
+        "window_start",
+        "window_end",
+        "delivered_at",
+    )
     return {name: getattr(shipment, name) for name in names}
 
 
@@ -163,7 +175,8 @@ def _requester(practitioner: Any) -> Row:
 
 
 def _reasons(codes: str) -> list[Row]:
-    return [{"coding": [{"system": ICD_10, "code": code.strip()}]} for code in codes.split(",") if code.strip()]
+    known = [code.strip() for code in codes.split(",") if code.strip()]
+    return [{"coding": [{"system": ICD_10, "code": code}]} for code in known]
 
 
 # --- devices, papers and consents --------------------------------------------------------------------
@@ -212,12 +225,14 @@ def document_fhir(patient: Patient) -> Iterator[Row]:
 
 
 def _attachment(row: Document) -> Row:
-    return _filled(contentType=row.content_type, title=row.filename, size=row.size, url=f"../{file_name(row)}")
+    return _filled(
+        contentType=row.content_type, title=row.filename, size=row.size, url=f"../{file_name(row)}"
+    )
 
 
 def consent_rows(patient: Patient) -> Iterator[Row]:
     for row in Consent.objects.filter(patient=patient).order_by("at", "pk"):
-        yield {"channel": row.channel, "topic": row.topic, "granted": row.granted, "source": row.source, "at": row.at}
+        yield {name: getattr(row, name) for name in ("channel", "topic", "granted", "source", "at")}
 
 
 def change_rows(patient: Patient) -> Iterator[Row]:

@@ -19,7 +19,7 @@ GONE = ("shipped", "delivered", "closed")
 
 @dataclass(frozen=True)
 class Step:
-    """One step of an order as its customer is told it. ``day`` counts from 1 while somebody has it in hand."""
+    """One step of an order as its customer is told it. ``day`` counts from 1 while it is in hand."""
 
     step: str
     label: str
@@ -103,6 +103,7 @@ def set_step(
     """Put a step of the order into ``state``, with whoever has it in hand. Says so on commit."""
     require(actor, "orders.change", order)
     with transaction.atomic():
+        milestone: OrderMilestone
         milestone, _made = OrderMilestone.objects.select_for_update().get_or_create(order=order, step=step)
         _into(milestone, state, timezone.now())
         milestone.owner = owner or milestone.owner

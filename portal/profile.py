@@ -78,26 +78,29 @@ def propose(actor: Any, *, patient: Patient, field: str, value: str) -> ContactC
         old = value_of(held, field)
         for earlier in ContactChange.objects.filter(patient=held, field=field, state="proposed"):
             if earlier.new_value == value:
-                return earlier
+                found: ContactChange = earlier
+                return found
             _settle(actor, earlier, "withdrawn")
         if old == value:
             return None
-        return ContactChange.objects.create(
+        change: ContactChange = ContactChange.objects.create(
             patient=held, field=field, old_value=old, new_value=value, proposed_by=actor if actor.pk else None
         )
+    return change
 
 
 def decide(actor: Any, *, change: ContactChange, accept: bool) -> ContactChange:
     """Accept or refuse a proposed change. The contact that stood there before is told of an accepted one."""
     require(actor, "patients.change", change.patient)
     with transaction.atomic():
-        held = ContactChange.objects.select_for_update().get(pk=change.pk)
+        held: ContactChange = ContactChange.objects.select_for_update().get(pk=change.pk)
         if held.state != "proposed":
             raise AlreadyDecided
         _settle(actor, held, "accepted" if accept else "refused")
         if accept:
             patient = _apply(held)
-            account_mail.tell_contact(patient, "contact_changed", to=held.old_value if held.field == "email" else "")
+            old_email = held.old_value if held.field == "email" else ""
+            account_mail.tell_contact(patient, "contact_changed", to=old_email)
     return held
 
 
@@ -108,7 +111,7 @@ def _settle(actor: Any, change: ContactChange, state: str) -> None:
 
 
 def _apply(change: ContactChange) -> Patient:
-    patient = Patient.objects.select_for_update().get(pk=change.patient_id)
+    patient: Patient = Patient.objects.select_for_update().get(pk=change.patient_id)
     if change.field == "address":
         for part, value in zip(ADDRESS, change.new_value.split("\n"), strict=True):
             setattr(patient, part, value)

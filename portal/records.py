@@ -24,7 +24,7 @@ class Record:
         return str(self.patient.ref)
 
     def may(self, scope: str) -> bool:
-        """Whether ``scope`` is open here: deliveries, billing, everything; own (for no caregiver), any (for all)."""
+        """Whether ``scope`` is open: deliveries, billing, everything; own (no caregiver's), any (all)."""
         if self.caregiver is None or scope == "any":
             return True
         return scope != "own" and self.caregiver.may(scope)
@@ -40,9 +40,20 @@ def of(user: User) -> list[Record]:
     """The records ``user`` may choose from, their own first."""
     if not allowed(user, "portal.use"):
         return []
-    own = [Record(patient) for patient in Patient.objects.filter(user=user)]
-    cared_for = Caregiver.objects.in_force().filter(user=user).select_related("patient").order_by("pk")
-    return own + [Record(caregiver.patient, caregiver) for caregiver in cared_for]
+    return _own(user) + _cared_for(user)
+
+
+def _own(user: User) -> list[Record]:
+    if "patient" not in user.role_names():
+        return []
+    return [Record(patient) for patient in Patient.objects.filter(user=user)]
+
+
+def _cared_for(user: User) -> list[Record]:
+    if "caregiver" not in user.role_names():
+        return []
+    rows = Caregiver.objects.in_force().filter(user=user).select_related("patient").order_by("pk")
+    return [Record(caregiver.patient, caregiver) for caregiver in rows]
 
 
 def choose(records: list[Record], key: str) -> Record | None:

@@ -10,9 +10,11 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from billing.models import Coverage, Payer
-from cases.models import Case, Conversation, Message, Reason, Team
+from cases.models import Case, Conversation, Message, MessageAttachment, Reason, Team
 from portal.models import (
     Caregiver,
+    ContactChange,
+    DataExport,
     Device,
     Document,
     Order,
@@ -28,7 +30,7 @@ from portal.models import (
     User,
 )
 
-PASSWORD = "correct horse battery staple"  # noqa: S105 - of the tests' own people
+PASSWORD = "correct horse battery staple"  # of the tests' own people
 
 
 class UserFactory(DjangoModelFactory):
@@ -41,7 +43,7 @@ class UserFactory(DjangoModelFactory):
     realm = "staff"
     email = factory.Sequence(lambda n: f"person{n}@example.org")
     display_name = factory.Sequence(lambda n: f"Robin Tester{n}")
-    password = "!"  # noqa: S105 - no password: with_password() sets one
+    password = "!"  # none: with_password() sets one
 
     @factory.post_generation
     def roles(self: User, create: bool, extracted: Any, **_: Any) -> None:
@@ -212,6 +214,7 @@ class DocumentFactory(DjangoModelFactory):
     content_type = "image/jpeg"
     size = 1024
     state = "ready"
+    uploaded_by = factory.LazyAttribute(lambda it: it.patient.user if it.patient else None)
 
 
 class PayerFactory(DjangoModelFactory):
@@ -273,7 +276,9 @@ class ConversationFactory(DjangoModelFactory):
     last_message_at = factory.LazyFunction(timezone.now)
 
 
-def message_in(conversation: Conversation, body: str = "Hello", *, role: str = "agent", **kwargs: Any) -> Message:
+def message_in(
+    conversation: Conversation, body: str = "Hello", *, role: str = "agent", **kwargs: Any
+) -> Message:
     """The next message of a conversation, numbered as the writer would number it."""
     staff_only = kwargs.get("kind") in {"note", "whisper"}
     conversation.refresh_from_db()
@@ -293,3 +298,25 @@ def message_in(conversation: Conversation, body: str = "Hello", *, role: str = "
         client_id=kwargs.pop("client_id", uuid.uuid4()),
         **kwargs,
     )
+
+
+def attach(message: Message, document: Document) -> MessageAttachment:
+    return MessageAttachment.objects.create(message=message, document=document)
+
+
+class DataExportFactory(DjangoModelFactory):
+    class Meta:
+        model = DataExport
+
+    patient = factory.SubFactory(PatientFactory)
+    state = "expired"
+
+
+class ContactChangeFactory(DjangoModelFactory):
+    class Meta:
+        model = ContactChange
+
+    patient = factory.SubFactory(PatientFactory)
+    field = "email"
+    old_value = "old@example.org"
+    new_value = "new@example.org"

@@ -17,6 +17,6 @@ access_trail.THINGS["billing.coverage"] = _("Insurance")
 @require_safe
 def coverage_page(request: HttpRequest, record: Record) -> HttpResponse:
     coverages = coverage.of_patient(request.user, record.patient)
-    missing = coverage.missing_sides(record.patient, coverages)
+    missing = coverage.missing_sides(coverages)
     seen(record, "billing.coverage", [each.coverage for each in coverages])
     return render(request, "billing/portal/coverage.html", {"coverages": coverages, "missing": missing})

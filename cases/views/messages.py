@@ -1,4 +1,4 @@
-"""The customer's messages: folders, threads, writing and answering. Not urgent ones: those are answered by phone."""
+"""The customer's messages: folders, threads, writing and answering. Urgent matters go by phone."""
 
 import uuid
 from typing import Any
@@ -25,7 +25,11 @@ from portal.views.pages import page, seen
 ROWS = 20
 MESSAGES = 50
 SCOPE = "everything"
-FOLDER_NAMES = {"inbox": gettext_lazy("Inbox"), "sent": gettext_lazy("Sent"), "archived": gettext_lazy("Archived")}
+FOLDER_NAMES = {
+    "inbox": gettext_lazy("Inbox"),
+    "sent": gettext_lazy("Sent"),
+    "archived": gettext_lazy("Archived"),
+}
 
 access_trail.THINGS.update(
     {"cases.messages": gettext_lazy("List of messages"), "cases.thread": gettext_lazy("Messages")}
@@ -45,7 +49,9 @@ def folder(request: HttpRequest, record: Record, name: str = "inbox") -> HttpRes
 
 
 def _tabs(here: str) -> list[dict[str, object]]:
-    return [{"href": _address(name), "text": text, "here": name == here} for name, text in FOLDER_NAMES.items()]
+    return [
+        {"href": _address(name), "text": text, "here": name == here} for name, text in FOLDER_NAMES.items()
+    ]
 
 
 def _address(name: str) -> str:
@@ -120,7 +126,9 @@ def thread(request: HttpRequest, record: Record, ref: uuid.UUID) -> HttpResponse
     if request.method == "POST":
         return _send_reply(request, record, conversation)
     draft = customer_drafts.of(request.user, patient=record.patient, conversation=conversation)
-    form = ReplyForm(initial={"body": draft.body, "client_id": draft.client_id} if draft else {"client_id": uuid.uuid4()})
+    form = ReplyForm(
+        initial={"body": draft.body, "client_id": draft.client_id} if draft else {"client_id": uuid.uuid4()}
+    )
     return _reading(request, record, conversation, form)
 
 
@@ -132,7 +140,9 @@ def _find(request: HttpRequest, record: Record, ref: uuid.UUID) -> Conversation:
     return conversation
 
 
-def _reading(request: HttpRequest, record: Record, conversation: Conversation, form: ReplyForm) -> HttpResponse:
+def _reading(
+    request: HttpRequest, record: Record, conversation: Conversation, form: ReplyForm
+) -> HttpResponse:
     before = request.GET.get("before", "")
     rows = Message.objects.visible_to(request.user).filter(conversation=conversation)
     if before.isdecimal() and len(before) < 10:
@@ -187,7 +197,9 @@ def archive(request: HttpRequest, record: Record, ref: uuid.UUID) -> HttpRespons
     conversation = _find(request, record, ref)
     away = "back" not in request.POST
     inbox.archive(request.user, conversation=conversation, away=away)
-    notices.success(request, _("Put away. You find it under Archived.") if away else _("Back in your messages."))
+    notices.success(
+        request, _("Put away. You find it under Archived.") if away else _("Back in your messages.")
+    )
     return redirect("cases:messages")
 
 

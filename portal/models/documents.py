@@ -132,6 +132,8 @@ class DocumentQuerySet(AuditedQuerySet):
     def _cared_for(self, user: Any) -> Q:
         """Files of the patients ``user`` cares for, as far as each one's scopes reach."""
         reach = Q(pk__in=[])
+        if "caregiver" not in user.role_names():
+            return reach
         caring = Caregiver.objects.in_force().filter(user=user)
         for patient_id, scopes in caring.values_list("patient", "scopes"):
             kinds = {kind for scope in scopes for kind in CAREGIVER_KINDS[scope]}

@@ -49,6 +49,6 @@ def revoke(request: HttpRequest, record: Record, ref: uuid.UUID) -> HttpResponse
     caregiver = caregivers.of_patient(request.user, record.patient).filter(ref=ref).first()
     if caregiver is None:
         raise Http404
-    caregivers.revoke(request.user, caregiver=caregiver)
+    caregivers.revoke(request.user, caregiver=caregiver)  # type: ignore[arg-type]
     messages.success(request, _("This person can no longer see your record."))
     return redirect("portal:caregivers")

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal import consent
+from portal.models import Consent
 from portal.records import Record
 from portal.views.pages import page, seen
 
@@ -29,7 +30,7 @@ def _show(request: HttpRequest, record: Record) -> HttpResponse:
     return render(request, "portal/profile/contacts.html", {"rows": rows, "channels": consent.CHANNELS})
 
 
-def _choice(known: dict[consent.Choice, consent.Consent], channel: str, topic: str) -> dict[str, object]:
+def _choice(known: dict[consent.Choice, Consent], channel: str, topic: str) -> dict[str, object]:
     row = known.get((channel, topic))
     return {
         "name": f"{channel}-{topic}",

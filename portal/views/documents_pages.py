@@ -25,12 +25,15 @@ ROWS = 20
 @require_safe
 def document_list(request: HttpRequest, record: Record) -> HttpResponse:
     rows = Document.objects.visible_to(request.user).filter(patient=record.patient)
-    rows = rows.exclude(kind=DocumentKind.EXPORT).exclude(state=DocumentState.WITHDRAWN).order_by("-created_at", "-pk")
+    rows = rows.exclude(kind=DocumentKind.EXPORT).exclude(state=DocumentState.WITHDRAWN)
+    rows = rows.select_related("uploaded_by").order_by("-created_at", "-pk")
     found = Paginator(rows, ROWS).get_page(request.GET.get("page"))
     listed = list(found)
     seen(record, "portal.documents", listed)
     form = SendFileForm(record=record, initial={"kind": request.GET.get("kind", "")})
-    return render(request, "portal/documents/list.html", {"documents": listed, "page_obj": found, "form": form})
+    return render(
+        request, "portal/documents/list.html", {"documents": listed, "page_obj": found, "form": form}
+    )
 
 
 @page()
@@ -40,7 +43,7 @@ def send(request: HttpRequest, record: Record) -> HttpResponseBase:
     form = SendFileForm(request.POST, request.FILES, record=record)
     if not form.is_valid():
         for problems in form.errors.values():
-            messages.error(request, problems[0])
+            messages.error(request, str(problems[0]))
         return redirect("portal:documents")
     try:
         _send(request, record, form)

@@ -10,19 +10,12 @@ from portal.records import Record
 from portal.views.pages import CHOSEN, page, seen
 
 
-@page()
-def _home_of_record(request: HttpRequest, record: Record) -> HttpResponse:
+@page(without="portal/home/no_record.html")
+@require_safe
+def home_page(request: HttpRequest, record: Record) -> HttpResponse:
     shown = home.home_of(request.user, record)
     seen(record, "portal.home")
     return render(request, "portal/home/home.html", {"home": shown})
-
-
-@door("portal.use", realm=PATIENT_REALM)
-@require_safe
-def home_page(request: HttpRequest) -> HttpResponseBase:
-    if not records.of(request.user):  # type: ignore[arg-type]
-        return render(request, "portal/home/no_record.html")
-    return _home_of_record(request)
 
 
 @door("portal.use", realm=PATIENT_REALM)

@@ -21,7 +21,9 @@ EXPORT = "my_data.export"
 @page("own", permission=EXPORT)
 @require_safe
 def my_data_page(request: HttpRequest, record: Record) -> HttpResponse:
-    rows = DataExport.objects.visible_to(request.user).filter(patient=record.patient).select_related("document")
+    rows = (
+        DataExport.objects.visible_to(request.user).filter(patient=record.patient).select_related("document")
+    )
     exports = list(rows[:SHOWN])
     return render(request, "portal/my_data/page.html", {"exports": exports, "under_way": my_data.UNDER_WAY})
 
@@ -64,7 +66,12 @@ def download(request: HttpRequest, record: Record, ref: uuid.UUID) -> HttpRespon
 
 
 def _export(request: HttpRequest, ref: uuid.UUID) -> DataExport:
-    export = DataExport.objects.visible_to(request.user).select_related("document", "patient").filter(ref=ref).first()
+    export = (
+        DataExport.objects.visible_to(request.user)
+        .select_related("document", "patient")
+        .filter(ref=ref)
+        .first()
+    )
     if export is None:
         raise Http404
     found: DataExport = export

@@ -23,14 +23,16 @@ def order_list(request: HttpRequest, record: Record) -> HttpResponse:
     found = Paginator(rows.order_by("-placed_at", "-pk"), ROWS).get_page(request.GET.get("page"))
     listed = list(found)
     seen(record, "portal.orders", listed)
-    return render(request, "portal/orders/list.html", {"orders": [_told(row) for row in listed], "page_obj": found})
+    return render(
+        request, "portal/orders/list.html", {"orders": [_told(row) for row in listed], "page_obj": found}
+    )
 
 
 @page("deliveries")
 @require_safe
 def order_page(request: HttpRequest, record: Record, ref: uuid.UUID) -> HttpResponse:
     rows = _orders(request, record).select_related("practitioner")
-    rows = rows.prefetch_related("milestones", "shipments__events", "shipments__lines", "lines__product", "devices")
+    rows = rows.prefetch_related("milestones", "shipments", "lines__product")
     order = rows.filter(ref=ref).first()
     if order is None:
         raise Http404
@@ -44,7 +46,9 @@ def order_page(request: HttpRequest, record: Record, ref: uuid.UUID) -> HttpResp
 def device_list(request: HttpRequest, record: Record) -> HttpResponse:
     rows = devices.at_home(request.user, record.patient)
     seen(record, "portal.devices", rows)
-    told = [{"device": row, "name": devices.plain_name(row), "warranty": devices.warranty(row)} for row in rows]
+    told = [
+        {"device": row, "name": devices.plain_name(row), "warranty": devices.warranty(row)} for row in rows
+    ]
     return render(request, "portal/orders/devices.html", {"devices": told})
 
 

@@ -1,4 +1,4 @@
-"""What every page of the portal begins with: whose record it shows, in whose words and time zone, on the trail."""
+"""What every page of the portal begins with: whose record, in whose language and time zone, on the trail."""
 
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -7,6 +7,7 @@ from typing import Any, Concatenate
 from django.conf import settings
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import render
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 
@@ -40,18 +41,23 @@ View = Callable[..., HttpResponseBase]
 
 
 def page(
-    scope: str = "any", *, permission: str = "portal.use", step_up: bool = False
+    scope: str = "any", *, permission: str = "portal.use", step_up: bool = False, without: str = ""
 ) -> Callable[[Page], View]:
-    """A page of the patient realm about the chosen record. Outside a caregiver's ``scope`` there is no page."""
+    """A page of the patient realm about the chosen record. Outside a caregiver's ``scope`` there is no page.
+
+    ``without``: the template for people to whom no record is open (any more).
+    """
 
     def open_up(view: Page) -> View:
         @door(permission, realm=PATIENT_REALM, step_up=step_up)
         @wraps(view)
         def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            _speak(request)
             record = _record_of(request)
+            if record is None and without:
+                return render(request, without)
             if record is None or not record.may(scope):
                 raise Http404
-            _speak(request)
             behalf = None if record.own else record.patient.pk
             with timezone.override(record.patient.time_zone), audit.acting(on_behalf_of=behalf):
                 return view(request, record, *args, **kwargs)

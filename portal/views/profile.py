@@ -37,7 +37,9 @@ def _show(request: HttpRequest, record: Record, sent: dict[str, object] | None =
     ]
     choices = sent.get("choices") or ChoicesForm.of(patient)
     status = 422 if sent else 200
-    return render(request, "portal/profile/profile.html", {"contacts": contacts, "choices": choices}, status=status)
+    return render(
+        request, "portal/profile/profile.html", {"contacts": contacts, "choices": choices}, status=status
+    )
 
 
 @page("own")

@@ -19,4 +19,6 @@ def who_saw(request: HttpRequest, record: Record) -> HttpResponse:
     rows = access_trail.who_saw(record.patient, before=before, limit=ROWS + 1)
     seen(record, "portal.who_saw")
     earlier = rows[ROWS - 1].entry_id if len(rows) > ROWS else None
-    return render(request, "portal/record/who_saw.html", {"rows": rows[:ROWS], "earlier": earlier, "paged": before})
+    return render(
+        request, "portal/record/who_saw.html", {"rows": rows[:ROWS], "earlier": earlier, "paged": before}
+    )

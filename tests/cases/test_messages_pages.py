@@ -51,7 +51,14 @@ def test_a_form_sent_twice_is_one_message(patient_client, reason):
 
 @pytest.mark.parametrize(
     "change",
-    [{"topic": ""}, {"topic": "no-such"}, {"subject": ""}, {"body": " \n "}, {"client_id": "x"}, {"body": "x" * 10_001}],
+    [
+        {"topic": ""},
+        {"topic": "no-such"},
+        {"subject": ""},
+        {"body": " \n "},
+        {"client_id": "x"},
+        {"body": "x" * 10_001},
+    ],
 )
 def test_what_is_missing_is_told_and_nothing_lost(patient_client, reason, change):
     page = patient_client.post(COMPOSE, written(**change))
@@ -162,7 +169,9 @@ def test_notes_and_whispers_never_show(patient, patient_client):
 def test_what_was_said_is_shown_as_text(patient, patient_client):
     thread = factories.ConversationFactory(patient=patient)
     factories.message_in(thread, "<script>alert(1)</script>")
-    assert "<script>alert" not in patient_client.get(reverse("cases:thread", args=[thread.pk])).content.decode()
+    assert (
+        "<script>alert" not in patient_client.get(reverse("cases:thread", args=[thread.pk])).content.decode()
+    )
 
 
 def test_reading_is_said_by_the_page_and_not_by_fetching_it(patient, patient_client):

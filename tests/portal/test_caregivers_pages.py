@@ -11,7 +11,12 @@ from tests import factories
 from tests.people import signed_in
 
 PAGE = reverse("portal:caregivers")
-INVITED = {"name": "Casey Helper", "email": "casey@example.org", "relation": "my daughter", "scopes": ["deliveries"]}
+INVITED = {
+    "name": "Casey Helper",
+    "email": "casey@example.org",
+    "relation": "my daughter",
+    "scopes": ["deliveries"],
+}
 
 
 def test_an_invitation_carries_scope_and_end(patient, patient_client):
@@ -32,7 +37,9 @@ def test_an_invitation_without_end_says_so(patient_client):
     assert "until you end it" in patient_client.get(PAGE).content.decode()
 
 
-@pytest.mark.parametrize("change", [{"scopes": []}, {"scopes": ["root"]}, {"email": "x"}, {"name": ""}, {"expires_at": "9"}])
+@pytest.mark.parametrize(
+    "change", [{"scopes": []}, {"scopes": ["root"]}, {"email": "x"}, {"name": ""}, {"expires_at": "9"}]
+)
 def test_a_wrong_invitation_is_told_and_kept(patient_client, change):
     page = patient_client.post(PAGE, INVITED | change)
     assert page.status_code == 422

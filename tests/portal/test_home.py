@@ -31,7 +31,9 @@ def test_every_card_stands_on_an_own_home_in_its_place(patient_client):
 
 def test_a_held_order_and_a_refused_file_come_before_the_rest(patient, patient_client):
     factories.CoverageFactory(patient=patient)
-    factories.OrderFactory(patient=patient, state="held", number="SO-7", hold_reason="We need your new address.")
+    factories.OrderFactory(
+        patient=patient, state="held", number="SO-7", hold_reason="We need your new address."
+    )
     factories.DocumentFactory(patient=patient, kind="prescription", state="refused", reason="truncated")
     first, second, last = todo_texts(patient_client)
     assert {first, second} == {"Order SO-7 is on hold", "A file could not be accepted"}

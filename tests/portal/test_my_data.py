@@ -82,7 +82,9 @@ def test_the_bundle_is_accepted_by_the_r4_models(full):
     kinds = [entry.resource.get_resource_type() for entry in bundle.entry]
     assert sorted(kinds) == ["Coverage", "DeviceRequest", "DeviceRequest", "DocumentReference", "Patient"]
     addresses = {entry.fullUrl for entry in bundle.entry}
-    requests = [entry.resource for entry in bundle.entry if entry.resource.get_resource_type() == "DeviceRequest"]
+    requests = [
+        entry.resource for entry in bundle.entry if entry.resource.get_resource_type() == "DeviceRequest"
+    ]
     assert {request.subject.reference for request in requests} == {f"urn:uuid:{full.ref}"} <= addresses
 
 
@@ -99,7 +101,7 @@ def test_a_patient_with_gaps_makes_a_good_bundle(patient, missing):
 
 
 def test_every_member_is_encrypted_and_no_other_passphrase_opens_it(full):
-    export, passphrase = made(full)
+    export, _passphrase = made(full)
     archive = opened(export, "WRONG")
     assert all(info.flag_bits & 1 for info in archive.infolist())
     with pytest.raises(RuntimeError):
@@ -214,7 +216,12 @@ def test_each_step_is_on_the_trail(full):
     export, _passphrase = made(full)
     my_data.open_archive(full.user, export=export).reader.close()
     told = AccessEntry.objects.filter(kind="export", subjects__contains=[full.pk]).order_by("pk")
-    assert [entry.what for entry in told] == ["my_data.ask", "my_data.passphrase", "my_data", "my_data.download"]
+    assert [entry.what for entry in told] == [
+        "my_data.ask",
+        "my_data.passphrase",
+        "my_data",
+        "my_data.download",
+    ]
 
 
 def test_nobody_else_asks_reveals_or_opens(full):

@@ -27,12 +27,21 @@ def told(order):
 
 
 def test_a_step_in_hand_says_who_has_it_since_when_and_by_when(order, time_machine_at):
-    milestone(order, "prescription", state="now", owner="Dr Lee", started_at=datetime(2026, 3, 3, 15, tzinfo=UTC), due_on=date(2026, 3, 6))
+    milestone(
+        order,
+        "prescription",
+        state="now",
+        owner="Dr Lee",
+        started_at=datetime(2026, 3, 3, 15, tzinfo=UTC),
+        due_on=date(2026, 3, 6),
+    )
     assert told(order) == {"prescription": "Waiting on Dr Lee, day 3, by Fri 6 Mar"}
 
 
 def test_days_are_counted_in_the_zone_of_the_reader(order, time_machine_at):
-    milestone(order, "prescription", state="now", owner="Dr Lee", started_at=datetime(2026, 3, 4, 3, tzinfo=UTC))
+    milestone(
+        order, "prescription", state="now", owner="Dr Lee", started_at=datetime(2026, 3, 4, 3, tzinfo=UTC)
+    )
     with timezone.override("America/Chicago"):
         assert told(order)["prescription"] == "Waiting on Dr Lee, day 3"
     with timezone.override("UTC"):

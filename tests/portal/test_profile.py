@@ -76,7 +76,9 @@ def test_what_can_not_be_is_told_beside_the_field(patient_client, field, values)
     assert not ContactChange.objects.exists()
 
 
-@pytest.mark.parametrize("field", ["first_name", "last_name", "birth_date", "ssn_last4", "account_number", "user"])
+@pytest.mark.parametrize(
+    "field", ["first_name", "last_name", "birth_date", "ssn_last4", "account_number", "user"]
+)
 def test_who_somebody_is_can_not_be_proposed(patient, patient_client, field):
     assert propose(patient_client, field, **{field: "Other"}).status_code == 404
     with pytest.raises(profile.NotProposable):

@@ -1,0 +1,145 @@
+"""Each page's queries, in one table: the same number for one row and for thirty, and at most a dozen.
+
+Session, rights, decryption and the entry on the trail are inside. A page of PHI writes one read entry,
+however much it shows. Add a page by adding a line to PAGES.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from config.security import audit
+from portal import consent
+from portal.models import AccessEntry, Patient
+from tests import factories
+from tests.people import signed_in
+
+NOT_QUERIES = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT", "ROLLBACK", "SET ")
+READS = ("read", "list")
+Fill = Callable[[Patient, int], Any]
+
+
+def orders(patient: Patient, rows: int) -> None:
+    for _ in range(rows):
+        order = factories.OrderFactory(patient=patient)
+        factories.OrderLineFactory(order=order)
+        factories.ShipmentFactory(order=order)
+        for step in ("prescription", "insurance", "shipped"):
+            factories.OrderMilestoneFactory(order=order, step=step)
+
+
+def one_order(patient: Patient, rows: int) -> list[Any]:
+    order = factories.OrderFactory(patient=patient)
+    for _ in range(rows):
+        factories.OrderLineFactory(order=order)
+        factories.ShipmentEventFactory(shipment=factories.ShipmentFactory(order=order))
+    return [order.ref]
+
+
+def devices(patient: Patient, rows: int) -> None:
+    factories.DeviceFactory.create_batch(rows, patient=patient)
+
+
+def documents(patient: Patient, rows: int) -> None:
+    factories.DocumentFactory.create_batch(rows, patient=patient)
+
+
+def coverages(patient: Patient, rows: int) -> None:
+    factories.CoverageFactory.create_batch(rows, patient=patient)
+
+
+def threads(patient: Patient, rows: int) -> None:
+    for _ in range(rows):
+        factories.message_in(factories.ConversationFactory(patient=patient))
+
+
+def one_thread(patient: Patient, rows: int) -> list[Any]:
+    conversation = factories.ConversationFactory(patient=patient)
+    for _ in range(rows):
+        factories.attach(factories.message_in(conversation), factories.DocumentFactory(patient=patient))
+    return [conversation.pk]
+
+
+def caregivers(patient: Patient, rows: int) -> None:
+    for _ in range(rows):
+        factories.caregiver_of(patient)
+
+
+def sightings(patient: Patient, rows: int) -> None:
+    for _ in range(rows):
+        with audit.acting(factories.UserFactory(roles=["agent"]), purpose="case:1"):
+            audit.read([patient], "portal.orders")
+
+
+def choices(patient: Patient, rows: int) -> None:
+    for number in range(rows):
+        consent.choose(patient.user, patient=patient, choices={("sms", "orders"): number % 2 == 0})
+
+
+def exports(patient: Patient, rows: int) -> None:
+    for _ in range(rows):
+        factories.DataExportFactory(patient=patient, requested_by=patient.user)
+
+
+def changes(patient: Patient, rows: int) -> None:
+    for _ in range(rows):
+        factories.ContactChangeFactory(patient=patient)
+
+
+def everything(patient: Patient, rows: int) -> None:
+    for fill in (orders, devices, documents, coverages, threads):
+        fill(patient, rows)
+
+
+def topics(patient: Patient, rows: int) -> None:
+    factories.ReasonFactory.create_batch(rows)
+
+
+# page, what fills it, queries, entries on the trail
+PAGES: list[tuple[str, Fill, int, int]] = [
+    ("portal:home", everything, 12, 1),
+    ("portal:orders", orders, 12, 1),
+    ("portal:order", one_order, 12, 1),
+    ("portal:devices", devices, 12, 1),
+    ("portal:documents", documents, 12, 1),
+    ("portal:profile", changes, 12, 1),
+    ("portal:contacts", choices, 12, 1),
+    ("portal:caregivers", caregivers, 12, 1),
+    ("portal:record-access", sightings, 12, 1),
+    ("portal:my-data", exports, 12, 0),
+    ("billing:coverage", coverages, 12, 1),
+    ("cases:messages", threads, 12, 1),
+    ("cases:thread", one_thread, 12, 1),
+    ("cases:compose", topics, 12, 1),
+]
+
+
+def queries_of(client: Client, address: str) -> int:
+    client.get(address)  # what is cached for good is cached
+    with CaptureQueriesContext(connection) as captured:
+        answer = client.get(address)
+    assert answer.status_code == 200
+    return sum(not query["sql"].startswith(NOT_QUERIES) for query in captured.captured_queries)
+
+
+def entries_of(patient: Patient) -> int:
+    return AccessEntry.objects.filter(subjects__contains=[patient.pk], kind__in=READS).count()
+
+
+@pytest.mark.parametrize(("name", "fill", "budget", "entries"), PAGES, ids=[page[0] for page in PAGES])
+def test_a_page_keeps_to_its_budget(db, name, fill, budget, entries):
+    counted = {}
+    for rows in (1, 30):
+        patient = factories.patient_with_user()
+        address = reverse(name, args=fill(patient, rows) or [])
+        client = signed_in(patient.user)
+        before = entries_of(patient)
+        counted[rows] = queries_of(client, address)
+        assert entries_of(patient) - before == 2 * entries
+    assert counted[1] == counted[30]
+    assert counted[30] <= budget
