@@ -41,7 +41,7 @@ def of(actor: User) -> AgentPresence:
 def set_state(actor: User, *, state: str, chat_capacity: int | None = None) -> AgentPresence:
     """Say how one stands. Going offline hands back every live chat one serves."""
     require(actor, "chat.serve")
-    if state not in STATES or not 1 <= (chat_capacity or 1) <= MOST_CHATS:
+    if state not in STATES or (chat_capacity is not None and not 1 <= chat_capacity <= MOST_CHATS):
         raise UnknownState
     now = timezone.now()
     said: dict[str, Any] = {"state": state, "changed_at": now, "seen_at": now}

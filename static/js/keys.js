@@ -14,7 +14,7 @@ export function typing(target) {
 export class Keys {
   constructor({ does, goes, enabled, now = Date.now }) {
     Object.assign(this, { does, goes, enabled, now });
-    this.wentAt = 0;
+    this.wentAt = -Infinity;
   }
 
   // Whether the key meant something here.
@@ -22,7 +22,7 @@ export class Keys {
     if ((ctrlKey || metaKey) && !altKey && !shiftKey && key.toLowerCase() === "k") return this.act("find");
     if (ctrlKey || metaKey || altKey || modal || typing(target) || !this.enabled()) return false;
     if (this.now() - this.wentAt < PATIENCE) {
-      this.wentAt = 0;
+      this.wentAt = -Infinity;
       return this.goes(key);
     }
     if (key === "g") {

@@ -1,0 +1,146 @@
+"""Availability, capacity, and what becomes of the chats of somebody who leaves."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.utils import timezone
+
+from agents import presence
+from agents.models import AgentPresence
+from agents.tasks import sweep_presence
+from cases.cases import Conflict
+from cases.models import Conversation
+from portal.models import User
+from tests.factories import CaseFactory, ConversationFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def agent_who(state: str = "online", *, silent_for: timedelta = timedelta(), capacity: int = 3) -> User:
+    user = UserFactory(roles=["agent"])
+    seen = timezone.now() - silent_for
+    AgentPresence.objects.create(user=user, state=state, chat_capacity=capacity, seen_at=seen)
+    return user
+
+
+def chat_of(agent: User | None, **kwargs: object) -> Conversation:
+    case = CaseFactory(channel="chat", owner=agent, state="open")
+    state = "open" if agent else "queued"
+    now = timezone.now()
+    return ConversationFactory(
+        case=case,
+        patient=case.patient,
+        channel="chat",
+        state=state,
+        agent=agent,
+        queued_at=now,
+        accepted_at=now,
+        **kwargs,
+    )
+
+
+def states(*agents: User) -> list[str]:
+    return [AgentPresence.objects.get(user=agent).state for agent in agents]
+
+
+def test_what_an_agent_leaves_is_offered_again() -> None:
+    agent = agent_who()
+    served, done = chat_of(agent), chat_of(agent)
+    Conversation.objects.filter(pk=done.pk).update(state="closed", closed_at=timezone.now())
+    place = served.queued_at
+    presence.set_state(agent, state="offline")
+    served.refresh_from_db()
+    assert (served.state, served.agent, served.queued_at) == ("queued", None, place)
+    assert served.case.__class__.objects.get(pk=served.case_id).owner is None
+    done.refresh_from_db()
+    assert done.agent == agent
+
+
+def test_going_away_keeps_ones_chats() -> None:
+    agent = agent_who()
+    served = chat_of(agent)
+    presence.set_state(agent, state="away")
+    served.refresh_from_db()
+    assert served.agent == agent
+
+
+def test_the_sweep_puts_away_who_is_silent_and_hands_on_what_they_left() -> None:
+    here, quiet, gone = (
+        agent_who(),
+        agent_who(silent_for=timedelta(minutes=2)),
+        agent_who(silent_for=timedelta(minutes=9)),
+    )
+    chats = [chat_of(agent) for agent in (here, quiet, gone)]
+    assert sweep_presence() > 0
+    assert states(here, quiet, gone) == ["online", "away", "offline"]
+    for chat in chats:
+        chat.refresh_from_db()
+    assert [chat.state for chat in chats] == ["open", "open", "queued"]
+
+
+def test_the_sweep_twice_has_one_effect() -> None:
+    gone = agent_who(silent_for=timedelta(minutes=9))
+    chat = chat_of(gone)
+    sweep_presence()
+    said = chat.messages.count()
+    assert sweep_presence() == 0
+    assert chat.messages.count() == said
+
+
+def test_the_sweep_finishes_what_a_killed_one_began() -> None:
+    """Put offline, and the process died before the chats were handed back."""
+    gone = agent_who("offline")
+    chat = chat_of(gone)
+    assert sweep_presence() == 1
+    chat.refresh_from_db()
+    assert chat.state == "queued"
+
+
+def test_a_sign_of_life_keeps_one_there() -> None:
+    agent = agent_who(silent_for=timedelta(minutes=2))
+    presence.seen(agent)
+    sweep_presence()
+    assert states(agent) == ["online"]
+
+
+@pytest.mark.parametrize(
+    ("state", "capacity"), [("asleep", None), ("online", 0), ("online", presence.MOST_CHATS + 1)]
+)
+def test_what_nobody_can_be_is_refused(state: str, capacity: int | None) -> None:
+    with pytest.raises(presence.UnknownState):
+        presence.set_state(agent_who(), state=state, chat_capacity=capacity)
+
+
+def test_chats_are_taken_up_to_ones_capacity() -> None:
+    agent = agent_who(capacity=2)
+    for _ in range(2):
+        presence.accept_chat(agent, conversation=chat_of(None))
+    with pytest.raises(presence.NoRoom):
+        presence.accept_chat(agent, conversation=chat_of(None))
+
+
+@pytest.mark.parametrize("state", ["busy", "away"])
+def test_somebody_busy_may_still_take_one_by_hand(state: str) -> None:
+    agent = agent_who(state)
+    assert presence.accept_chat(agent, conversation=chat_of(None)).agent == agent
+
+
+def test_nobody_takes_what_a_colleague_has() -> None:
+    taken = chat_of(agent_who())
+    with pytest.raises(Conflict):
+        presence.accept_chat(agent_who(), conversation=taken)
+
+
+def test_who_is_free_to_serve_stands_with_the_fewest_chats_first() -> None:
+    busy, one, none = agent_who("busy"), agent_who(), agent_who()
+    full = agent_who(capacity=1)
+    chat_of(one)
+    chat_of(full)
+    assert presence.free_to_serve() == [none, one]
+    assert busy not in presence.free_to_serve()
+
+
+def test_others_have_no_presence() -> None:
+    with pytest.raises(PermissionDenied):
+        presence.set_state(UserFactory(roles=["auditor"]), state="online")
