@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 
 PROFILES = ("demo", "test", "production")
 SHORTEST_SECRET = 40
@@ -100,6 +102,25 @@ def check_production(**_: Any) -> list[CheckMessage]:
     if not settings.PRODUCTION:
         return []
     return [message for check in PRODUCTION_CHECKS for message in check()]
+
+
+@register(Tags.database)
+def check_roles(databases: Iterable[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """`manage.py check --database default`: who serves must not be able to rewrite the access trail."""
+    if not settings.PRODUCTION or settings.AS_OWNER:
+        return []
+    if not any(_rewrites_trail(alias) for alias in databases or []):
+        return []
+    return [error("DATABASE_URL", "its role may rewrite the access trail; give it rows alone.", 10)]
+
+
+def _rewrites_trail(alias: str) -> bool:
+    trail = apps.get_model(settings.AUDITLOG_LOGENTRY_MODEL)._meta.db_table
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(has_table_privilege(current_user, to_regclass(%s), 'UPDATE'), false)", [trail]
+        )
+        return bool(cursor.fetchone()[0])
 
 
 # --- production alone ----------------------------------------------------------------------------------

@@ -122,6 +122,13 @@ def test_owners_address_in_a_serving_process_is_a_warning(production):
     checks.refuse_unfit()
 
 
+@pytest.mark.django_db(databases=["default", "owner"])
+def test_role_that_may_rewrite_the_trail_is_refused(production):
+    assert checks.check_roles(databases=["default"]) == []
+    (found,) = checks.check_roles(databases=["owner"])
+    assert found.msg.startswith("DATABASE_URL: its role may rewrite the access trail")
+
+
 def test_unknown_profile_is_named(settings):
     settings.PROFILE = "staging"
     assert named() == {"DME_PROFILE"}
