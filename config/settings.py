@@ -165,7 +165,6 @@ ABSOLUTE_SESSION_SECONDS = env.number("ABSOLUTE_SESSION_SECONDS", 12 * 3600)
 STEP_UP_SECONDS = env.number("STEP_UP_SECONDS", 10 * 60)
 LOGIN_URL = "portal:sign-in"
 DOORKEEPER = "portal.doors"  # who may pass a view or a socket: see config/security/middleware.py
-SOCKET_RECHECK_SECONDS = 4
 OTP_WEBAUTHN_RP_NAME = SUPPLIER_NAME
 # A browser gives no passkey to a bare address: on loopback it wants to hear "localhost".
 OTP_WEBAUTHN_ALLOWED_ORIGINS = [PUBLIC_URL.replace("127.0.0.1", "localhost")]

@@ -36,4 +36,4 @@ def code_of(user: User) -> str:
     if not shown():
         return ""
     device: TotpDevice | None = factors.authenticators(user).first()
-    return factors.code_now(device) if device else ""
+    return factors.code_now(device.secret) if device else ""

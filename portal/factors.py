@@ -2,7 +2,6 @@
 
 import base64
 import secrets
-from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -23,7 +22,7 @@ from portal.models import RecoveryCode, TotpDevice, User
 STEP_SECONDS, DIGITS, WINDOW = 30, 6, 1
 SECRET_BYTES = 20
 RECOVERY_CODES = 10
-PENDING = timedelta(minutes=10)
+APP_NAME = "Authenticator app"
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 PER_ACCOUNT = Limit("factor of account", 5, 5 * 60)
 PER_ACCOUNT_AND_DAY = Limit("factor of account and day", 50, 24 * 3600)
@@ -56,22 +55,17 @@ def recovery_codes_left(user: User) -> int:
 # --- enrolment ---------------------------------------------------------------------------------------
 
 
-def begin_authenticator(actor: User) -> TotpDevice:
-    """The authenticator that is being set up: one at a time, good for nothing until it is confirmed."""
+def new_secret(actor: User) -> str:
+    """A secret for an authenticator that is being set up. Raises NotYet while a mailed code is owed."""
     require_enrolment_open(actor)
-    begun = TotpDevice.objects.filter(user=actor, confirmed=False)
-    begun.filter(created_at__lt=timezone.now() - PENDING).delete()
-    if (pending := begun.first()) is not None:
-        return pending
-    secret = base64.b32encode(secrets.token_bytes(SECRET_BYTES)).decode()
-    return TotpDevice.objects.create(user=actor, name="Authenticator app", confirmed=False, secret=secret)
+    return base64.b32encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
-def address_of(device: TotpDevice) -> str:
+def address_of(user: User, secret: str) -> str:
     """The otpauth address that an authenticator app reads from the QR code."""
-    label = quote(f"{settings.SUPPLIER_NAME}:{device.user.email}")
+    label = quote(f"{settings.SUPPLIER_NAME}:{user.email}")
     known = {
-        "secret": device.secret,
+        "secret": secret,
         "issuer": settings.SUPPLIER_NAME,
         "digits": DIGITS,
         "period": STEP_SECONDS,
@@ -79,18 +73,18 @@ def address_of(device: TotpDevice) -> str:
     return f"otpauth://totp/{label}?{urlencode(known, quote_via=quote)}"
 
 
-def confirm_authenticator(actor: User, *, device: TotpDevice, code: str) -> bool:
-    """Enrol it with a first code."""
+def add_authenticator(actor: User, *, secret: str, code: str) -> TotpDevice | None:
+    """Enrol it with a first code, which is used up by that. None where the code is wrong."""
     require_enrolment_open(actor)
     taken = _count(actor)
+    step = _step_of(secret, code)
+    if step is None:
+        return None
     with transaction.atomic():
-        if device.user_id != actor.pk or not check_code(device, code):
-            return False
-        device.confirmed = True
-        device.save(update_fields=["confirmed"])
+        device = TotpDevice.objects.create(user=actor, name=APP_NAME, secret=secret, last_step=step)
         _changed(actor, "factor_added", "authenticator added")
     give_back(taken)
-    return True
+    return device
 
 
 def passkey_added(actor: User) -> None:
@@ -129,21 +123,33 @@ def _changed(user: User, letter: str, what: str) -> None:
 # --- use -----------------------------------------------------------------------------------------------
 
 
-def code_now(device: TotpDevice) -> str:
-    return f"{TOTP(base64.b32decode(device.secret), STEP_SECONDS, digits=DIGITS).token():0{DIGITS}d}"
+def code_now(secret: str) -> str:
+    return f"{_clock(secret).token():0{DIGITS}d}"
 
 
-def check_code(device: TotpDevice, code: str) -> bool:
-    """Whether a code is right for the step now or next to it, and later than the last one accepted."""
+def _clock(secret: str) -> TOTP:
+    return TOTP(base64.b32decode(secret), STEP_SECONDS, digits=DIGITS)
+
+
+def _step_of(secret: str, code: str) -> int | None:
+    """The time step, now or next to it, whose code this is."""
     typed = "".join(code.split())
-    clock = TOTP(base64.b32decode(device.secret), STEP_SECONDS, digits=DIGITS)
-    now = clock.t()
+    clock = _clock(secret)
+    now = int(clock.t())
     for step in range(now - WINDOW, now + WINDOW + 1):
         clock.drift = step - now
         if secrets.compare_digest(f"{clock.token():0{DIGITS}d}".encode(), typed.encode()):
-            unused = TotpDevice.objects.filter(pk=device.pk, last_step__lt=step)
-            return bool(unused.update(last_step=step, last_used_at=timezone.now()))
-    return False
+            return step
+    return None
+
+
+def check_code(device: TotpDevice, code: str) -> bool:
+    """Whether a code is right, and of a later step than the last one accepted. It is used up by that."""
+    step = _step_of(device.secret, code)
+    if step is None:
+        return False
+    unused = TotpDevice.objects.filter(pk=device.pk, last_step__lt=step)
+    return bool(unused.update(last_step=step, last_used_at=timezone.now()))
 
 
 def give_code(actor: User, *, code: str, ref: Any = None) -> TotpDevice | None:

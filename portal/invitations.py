@@ -38,13 +38,13 @@ def invite_patient(actor: Any, *, patient: Patient) -> Invitation:
     return _invite("patient", actor, email=patient.email, language=patient.language, patient=patient)
 
 
-def invite_staff(actor: Any, *, email: str, roles: Iterable[str]) -> Invitation:
+def invite_staff(actor: Any, *, email: str, roles: Iterable[str], name: str = "") -> Invitation:
     """Raises PermissionDenied for a role that is not the actor's to give."""
     require(actor, "users.invite")
     wanted = sorted(set(roles))
     if not wanted or not all(may_grant(actor, role) for role in wanted):
         raise PermissionDenied("users.invite")
-    return _invite("staff", actor, email=email, language="en", roles=wanted)
+    return _invite("staff", actor, email=email, language="en", roles=wanted, name=name)
 
 
 def invite_caregiver(actor: Any, *, caregiver: Caregiver, email: str) -> Invitation:

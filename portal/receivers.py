@@ -6,18 +6,11 @@ from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from config.security.consumers import close_sockets
 from portal import sessions
 from portal.models import User
-from portal.signals import sessions_ended
 
 
 @receiver(user_logged_in)
 def put_session_on_record(request: HttpRequest, user: User, **_: Any) -> None:
     """Whatever way somebody came in: without a record of it the session opens nothing."""
     sessions.begin(request, user)
-
-
-@receiver(sessions_ended)
-def end_their_sockets(session_ids: list[int], **_: Any) -> None:
-    close_sockets(session_ids)

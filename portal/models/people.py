@@ -59,7 +59,9 @@ class User(AbstractBaseUser):
     REQUIRED_FIELDS: list[str] = []
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["realm", "email_index"], name="one_account_per_email_and_realm")]
+        constraints = [
+            models.UniqueConstraint(fields=["realm", "email_index"], name="one_account_per_email_and_realm")
+        ]
 
     def __str__(self) -> str:
         return f"{self.realm} user {self.pk}"
@@ -148,7 +150,12 @@ class Patient(models.Model):
     """A person the supplier serves. Everything that tells who they are is encrypted."""
 
     SEX = [("F", _("Female")), ("M", _("Male")), ("U", _("Unknown"))]
-    CHANNELS = [("portal", _("Portal")), ("sms", _("Text message")), ("email", _("E-mail")), ("phone", _("Phone"))]
+    CHANNELS = [
+        ("portal", _("Portal")),
+        ("sms", _("Text message")),
+        ("email", _("E-mail")),
+        ("phone", _("Phone")),
+    ]
 
     ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     account_number = models.CharField(max_length=16, unique=True)
@@ -205,7 +212,9 @@ class SourceRecord(models.Model):
     ``object_label`` is the model (``portal.patient``) and ``object_pk`` the row it became.
     """
 
-    patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.CASCADE, related_name="sources")
+    patient = models.ForeignKey(
+        Patient, null=True, blank=True, on_delete=models.CASCADE, related_name="sources"
+    )
     system = models.CharField(max_length=120)
     kind = models.CharField(max_length=40)
     key = EncryptedCharField(max_length=160)
@@ -226,7 +235,9 @@ class SourceRecord(models.Model):
 
 class CaregiverQuerySet(AuditedQuerySet):
     def in_force(self) -> "CaregiverQuerySet":
-        return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None, user__isnull=False)
+        return self.filter(
+            Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None, user__isnull=False
+        )
 
     def visible_to(self, user: Any) -> "CaregiverQuerySet":
         return self.filter(Q(patient__in=Patient.objects.visible_to(user)) | Q(user=user))
@@ -266,8 +277,13 @@ class Invitation(models.Model):
     kind = models.CharField(max_length=10, choices=KINDS)
     token_digest = models.CharField(max_length=64, unique=True)
     email = EncryptedEmailField()
-    patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.CASCADE, related_name="invitations")
-    caregiver = models.ForeignKey(Caregiver, null=True, blank=True, on_delete=models.CASCADE, related_name="invitations")
+    name = EncryptedCharField(max_length=120, blank=True)
+    patient = models.ForeignKey(
+        Patient, null=True, blank=True, on_delete=models.CASCADE, related_name="invitations"
+    )
+    caregiver = models.ForeignKey(
+        Caregiver, null=True, blank=True, on_delete=models.CASCADE, related_name="invitations"
+    )
     roles = ArrayField(models.CharField(max_length=16), default=list, blank=True)
     invited_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
@@ -284,7 +300,15 @@ class Consent(models.Model):
 
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="consents")
     channel = models.CharField(max_length=8, choices=Patient.CHANNELS)
-    topic = models.CharField(max_length=16, choices=[("orders", _("Orders and deliveries")), ("resupply", _("Resupply")), ("surveys", _("Surveys")), ("marketing", _("Offers"))])
+    topic = models.CharField(
+        max_length=16,
+        choices=[
+            ("orders", _("Orders and deliveries")),
+            ("resupply", _("Resupply")),
+            ("surveys", _("Surveys")),
+            ("marketing", _("Offers")),
+        ],
+    )
     granted = models.BooleanField()
     given_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     source = models.CharField(max_length=16, default="portal")

@@ -17,6 +17,7 @@ from django_otp_webauthn.views import (
     CompleteCredentialRegistrationView,
 )
 
+from config.security import crypto
 from config.security.throttle import Limit, take
 from portal import demo, factors, sessions, sign_in
 from portal.access import STAFF_REALM, door, public
@@ -25,6 +26,7 @@ from portal.doors import safe_next
 from portal.models import User
 from portal.views.sign_in import ask, forms_shown, home_of
 
+IN_HAND = "enrolment"
 PASSKEYS_PER_ADDRESS = Limit("passkeys from address", 300, 15 * 60)
 
 
@@ -54,17 +56,30 @@ def enrol(request: HttpRequest) -> HttpResponse:
     if _owes_factor(request):
         return redirect("portal:factor")
     try:
-        device = factors.begin_authenticator(user)
+        secret = _secret_in_hand(request)
     except factors.NotYet:
         return _mailed_code(request, user)
     form = CodeForm(request.POST or None)
     if form.is_valid():
-        if factors.confirm_authenticator(user, device=device, code=form.cleaned_data["code"]):
+        device = factors.add_authenticator(user, secret=secret, code=form.cleaned_data["code"])
+        if device is not None:
             return _enrolled(request, device)
         form.add_error("code", _("This code is not right. Is the clock of your telephone set by itself?"))
-    shown = {"qr": _qr(factors.address_of(device)), "secret": device.secret, "staff": user.realm == STAFF_REALM}
-    code = factors.code_now(device) if demo.shown() else ""
-    return ask(request, "enrol", form, code=code, **shown)
+    shown = {"qr": _qr(factors.address_of(user, secret)), "secret": secret}
+    code = factors.code_now(secret) if demo.shown() else ""
+    return ask(request, "enrol", form, code=code, staff=user.realm == STAFF_REALM, **shown)
+
+
+def _secret_in_hand(request: HttpRequest) -> str:
+    """The secret this browser is being shown: sealed in its session until a code confirms it."""
+    user: Any = request.user
+    place = f"enrolment of {user.pk}".encode()
+    if held := request.session.get(IN_HAND):
+        factors.require_enrolment_open(user)
+        return crypto.unseal("enrolment", held.encode(), place).decode()
+    secret = factors.new_secret(user)
+    request.session[IN_HAND] = crypto.seal("enrolment", secret.encode(), place).decode()
+    return secret
 
 
 def _owes_factor(request: HttpRequest) -> bool:
@@ -88,6 +103,7 @@ def _qr(address: str) -> str:
 def _enrolled(request: HttpRequest, device: Any) -> HttpResponse:
     """The session counts as verified by the new factor; the first one comes with recovery codes."""
     user: Any = request.user
+    del request.session[IN_HAND]
     sessions.factor_given(request, device)
     if factors.recovery_codes_left(user):
         messages.success(request, _("The authenticator is set up."))

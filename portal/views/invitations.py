@@ -29,7 +29,8 @@ def invitation(request: HttpRequest) -> HttpResponse:
         return ask(request, "link_void", None, status=410)
     if request.user.is_authenticated and invitations.may_bind(request.user, invited):
         return _bind(request, invited, token)
-    form = (InvitedPatientForm if invited.kind == "patient" else InvitedForm)(request.POST or None)
+    kind_of_form = InvitedPatientForm if invited.kind == "patient" else InvitedForm
+    form = kind_of_form(request.POST or None, initial={"name": invited.name})
     if form.is_valid():
         user = _accept(form, invited)
         if user is not None:

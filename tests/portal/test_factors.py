@@ -79,6 +79,19 @@ def test_wrong_code_enrols_nothing(agent):
     assert not factors.has_factor(agent)
 
 
+def test_secret_in_hand_is_sealed_and_the_browsers_own(agent):
+    client, other = by_password(agent), by_password(agent)
+    shown = [
+        re.search(r"<code[^>]*>([A-Z2-7]+)</code>", one.get("/security/factors/new").content.decode()).group(
+            1
+        )
+        for one in (client, client, other)
+    ]
+    assert shown[0] == shown[1] != shown[2]
+    assert shown[0] not in str(dict(client.session))
+    assert not TotpDevice.objects.exists()
+
+
 def test_patients_are_offered_not_forced():
     user = factories.with_password(factories.patient_with_user().user)
     client = by_password(user, "/sign-in")
@@ -173,7 +186,7 @@ def test_code_is_good_once_for_many_at_once(enrolled):
         finally:
             connection.close()
 
-    code = factors.code_now(device)
+    code = factors.code_now(SECRET)
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(give, range(8))) == 1
 
@@ -250,7 +263,7 @@ def test_proof_by_code_for_whoever_has_a_factor(enrolled):
     client = signed_in(enrolled, proved=False)
     assert client.post("/prove", {"password": PASSWORD}).status_code == 200
     with time_machine.travel(datetime.now(UTC), tick=False):
-        code = factors.code_now(enrolled.totpdevice_set.get())
+        code = factors.code_now(SECRET)
         assert client.post("/prove", {"code": code, "next": "/security/password"}).status_code == 302
     assert client.get("/security/password").status_code == 200
 

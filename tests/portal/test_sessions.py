@@ -1,26 +1,18 @@
 """Sessions: idle and absolute time, ends of every kind, sockets included (R-SEC-3)."""
 
-import asyncio
 from datetime import timedelta
 
 import pytest
 import time_machine
-from asgiref.sync import sync_to_async
-from channels.auth import AuthMiddlewareStack
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
-from config.security import consumers
-from config.security.consumers import SessionGuard
 from portal import people, sessions
-from portal.access import Door
 from portal.models import UserSession
 from tests import factories
 from tests.people import signed_in
-from tests.sockets import Socket
 
 pytestmark = pytest.mark.django_db
-OURS = [(b"host", b"testserver"), (b"origin", b"http://testserver")]
 
 
 @pytest.fixture
@@ -165,193 +157,3 @@ def test_role_that_ran_out_acts_at_once(agent):
     grant.save()
     with at(minutes=6):
         assert client.get("/security").status_code == 403
-
-
-# --- sockets ------------------------------------------------------------------------------------------------
-
-
-class Echo(SessionGuard):
-    door = Door("chat.serve", frozenset({"staff"}))
-
-    async def frame(self, text):
-        await self.send(text_data=text)
-
-
-class Using(Echo):
-    async def frame(self, text):
-        await self.used()
-        await self.send(text_data=text)
-
-
-def socket_of(client, headers=OURS, consumer=Echo):
-    cookies = client.cookies.items() if client else ()
-    cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in cookies)
-    application = AuthMiddlewareStack(consumer.as_asgi())
-    return Socket(application, "/ws/", [*headers, (b"cookie", cookie.encode())])
-
-
-@pytest.fixture
-def staff(transactional_db):
-    user = factories.UserFactory(roles=["agent"])
-    return user, signed_in(user)
-
-
-async def test_socket_of_a_session_is_let_in(staff):
-    socket = socket_of(staff[1])
-    assert await socket.connect()
-    await socket.say("hello")
-    assert await socket.hear() == "hello"
-    await socket.leave()
-
-
-async def test_socket_without_session_is_closed_with_4401(transactional_db):
-    socket = socket_of(None)
-    assert await socket.connect()
-    assert await socket.close_code() == 4401
-
-
-async def test_socket_before_the_factor_is_closed(transactional_db):
-    user = await sync_to_async(factories.UserFactory)(roles=["agent"])
-    socket = socket_of(await sync_to_async(signed_in)(user, factor=False))
-    await socket.connect()
-    assert await socket.close_code() == 4401
-
-
-async def test_socket_of_another_realm_is_closed(transactional_db):
-    patient = await sync_to_async(factories.patient_with_user)()
-    socket = socket_of(await sync_to_async(signed_in)(patient.user))
-    await socket.connect()
-    assert await socket.close_code() == 4401
-
-
-@pytest.mark.parametrize(
-    "origin",
-    [
-        None,
-        b"null",
-        b"https://evil.example",
-        b"http://testserver.evil.example",
-        b"http://nottestserver",
-        b"file://",
-    ],
-)
-async def test_foreign_origin_is_closed_with_4403(staff, origin):
-    """X2."""
-    headers = [(b"host", b"testserver"), *([(b"origin", origin)] if origin else [])]
-    socket = socket_of(staff[1], headers)
-    assert await socket.connect()
-    assert await socket.close_code() == 4403
-
-
-async def test_host_header_of_ones_own_does_not_help(staff):
-    socket = socket_of(staff[1], [(b"host", b"evil.example"), (b"origin", b"https://evil.example")])
-    await socket.connect()
-    assert await socket.close_code() == 4403
-
-
-ENDS = ["sign-out", "deactivation", "role", "idle"]
-
-
-async def end_by(way, user, client):
-    if way == "sign-out":
-        await sync_to_async(client.post)("/sign-out")
-    elif way == "idle":
-        ago = timezone.now() - timedelta(minutes=16)
-        await UserSession.objects.filter(user=user).aupdate(last_used_at=ago)
-    else:
-        chief = await sync_to_async(factories.UserFactory)(roles=["administrator"])
-        act = people.deactivate if way == "deactivation" else people.drop_role
-        more = {} if way == "deactivation" else {"role": "agent"}
-        await sync_to_async(act)(chief, user=user, **more)
-
-
-@pytest.mark.parametrize("way", ENDS)
-async def test_ended_session_closes_its_socket_within_5_s(staff, way):
-    """S3, S4."""
-    user, client = staff
-    socket = socket_of(client)
-    await socket.connect()
-    await end_by(way, user, client)
-    assert await socket.close_code(5.0) == 4401
-
-
-async def test_push_closes_at_once(staff, settings):
-    settings.SOCKET_RECHECK_SECONDS = 60
-    socket = socket_of(staff[1])
-    await socket.connect()
-    await end_by("sign-out", *staff)
-    assert await socket.close_code(2.0) == 4401
-
-
-async def test_clock_closes_where_valkey_is_down(staff, settings, monkeypatch):
-    settings.SOCKET_RECHECK_SECONDS = 1
-    monkeypatch.setattr(consumers, "close_sockets", lambda ids: None)
-    monkeypatch.setattr("portal.receivers.close_sockets", lambda ids: None)
-    socket = socket_of(staff[1])
-    await socket.connect()
-    await end_by("sign-out", *staff)
-    assert await socket.close_code(3.0) == 4401
-
-
-async def test_no_frame_is_answered_after_the_end(staff, settings):
-    """X4: rights are read at every frame, before any clock."""
-    settings.SOCKET_RECHECK_SECONDS = 60
-    socket = socket_of(staff[1])
-    await socket.connect()
-    await UserSession.objects.aupdate(ended_at=timezone.now())
-    await socket.say("hello")
-    assert await socket.close_code() == 4401
-
-
-async def test_role_that_ran_out_stops_the_next_frame(staff, settings):
-    settings.SOCKET_RECHECK_SECONDS = 60
-    socket = socket_of(staff[1])
-    await socket.connect()
-    await staff[0].role_grants.aupdate(expires_at=timezone.now() - timedelta(seconds=1))
-    await socket.say("hello")
-    assert await socket.close_code() == 4401
-
-
-@pytest.mark.parametrize(("consumer", "extends"), [(Echo, False), (Using, True)])
-async def test_frames_extend_only_where_they_are_use(staff, consumer, extends):
-    before = timezone.now() - timedelta(minutes=5)
-    await UserSession.objects.aupdate(last_used_at=before)
-    socket = socket_of(staff[1], consumer=consumer)
-    await socket.connect()
-    await socket.say("hello")
-    await socket.hear()
-    session = await UserSession.objects.aget()
-    assert (session.last_used_at > before) is extends
-    await socket.leave()
-
-
-async def test_frame_that_is_too_large_closes_with_1009(staff):
-    socket = socket_of(staff[1])
-    await socket.connect()
-    await socket.say("x" * (128 * 1024 + 1))
-    assert await socket.close_code() == 1009
-
-
-async def test_many_sockets_are_looked_at_by_one_query(staff, settings):
-    """One look at a hundred sockets of one process."""
-    settings.SOCKET_RECHECK_SECONDS = 60
-    sockets = [socket_of(staff[1]) for _ in range(20)]
-    for socket in sockets:
-        await socket.connect()
-    asked = []
-
-    class Keeper:
-        @staticmethod
-        def still_open(ids):
-            asked.append(ids)
-            return set()
-
-    while len(consumers.watch().sockets) < len(sockets):
-        await asyncio.sleep(0.01)
-    guards = list(consumers.watch().sockets)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(consumers, "keeper", lambda: Keeper)
-        await consumers.watch().look(guards)
-    codes = await asyncio.gather(*(socket.close_code() for socket in sockets))
-    assert codes == [4401] * 20
-    assert len(asked) == 1
