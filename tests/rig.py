@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -25,8 +26,13 @@ class Rig:
         self.nodes: list[Server] = []
         children = supervise.engine_children(self.engines, var / "logs", postgres=True, valkey=True)
         self.postgres, self.valkey = children
+        # The kernel ends a child with the thread that started it: this one lives as long as the rig.
+        self._starter = ThreadPoolExecutor(1)
         for child in children:
-            child.start()
+            self._start(child)
+
+    def _start(self, child: supervise.Child) -> None:
+        self._starter.submit(child.start).result()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -64,7 +70,7 @@ class Rig:
         self.postgres.process.send_signal(number)  # type: ignore[union-attr]
         self.postgres.process.wait(30)  # type: ignore[union-attr]
         embedded.forget_dead_postmaster(self.engines)
-        self.postgres.start()
+        self._start(self.postgres)
         embedded.until_ready(self.engines, valkey=False)
 
     def stop_valkey(self) -> None:
@@ -72,7 +78,7 @@ class Rig:
         self.valkey.process.wait(10)  # type: ignore[union-attr]
 
     def start_valkey(self) -> None:
-        self.valkey.start()
+        self._start(self.valkey)
         embedded.until_ready(self.engines, postgres=False)
 
     def stop(self) -> None:
@@ -84,6 +90,7 @@ class Rig:
             time.sleep(0.05)
         for child in (self.postgres, self.valkey):
             child.kill()
+        self._starter.shutdown()
         embedded.erase(self.engines)
 
 

@@ -5,6 +5,7 @@ import http.client
 import json
 import uuid
 from collections.abc import Iterator
+from email.message import Message
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
@@ -17,7 +18,7 @@ Frame = dict[str, Any]
 
 def ask(
     server: Server, method: str, path: str, body: Any = None, *, ticket: str = "", **headers: str
-) -> tuple[int, Any, dict[str, str]]:
+) -> tuple[int, Any, Message]:
     """Status, JSON and headers. ``body`` is JSON, or bytes as they are."""
     raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     sent = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
@@ -29,7 +30,7 @@ def ask(
         answer = connection.getresponse()
         text = answer.read()
         told = json.loads(text) if "json" in answer.headers.get("Content-Type", "") else text
-        return answer.status, told, dict(answer.headers)
+        return answer.status, told, answer.headers
     finally:
         connection.close()
 
@@ -46,7 +47,7 @@ class Chat:
         assert status == 201, begun
         return cls(server, begun)
 
-    def send(self, body: Any = "Hello", **more: Any) -> tuple[int, Any, dict[str, str]]:
+    def send(self, body: Any = "Hello", **more: Any) -> tuple[int, Any, Message]:
         frame = {"client_id": str(uuid.uuid4()), "body": body} | more
         return ask(self.server, "POST", f"/chat/{self.id}/messages", frame, ticket=self.ticket)
 
