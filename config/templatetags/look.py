@@ -31,10 +31,9 @@ MESSAGE_TONES = {"success": "good", "warning": "warn", "error": "bad"}
 # --- icons -------------------------------------------------------------------------------------------
 @lru_cache(maxsize=512)
 def _drawn(name: str, size: str, label: str) -> SafeString:
-    css = f"icon icon-{size}" if size else "icon"
-    if label:
-        return SafeString(lucide(name, **{"class": css, "role": "img", "aria-label": label}))
-    return SafeString(lucide(name, **{"class": css, "aria-hidden": "true", "focusable": "false"}))
+    attrs: dict[str, Any] = {"class": f"icon icon-{size}" if size else "icon"}
+    attrs |= {"role": "img", "aria-label": label} if label else {"aria-hidden": "true", "focusable": "false"}
+    return SafeString(lucide(name, **attrs))
 
 
 @register.simple_tag
@@ -54,7 +53,9 @@ def favicon(name: str) -> SafeString:
 @register.simple_tag
 def field(bound: BoundField, *, autocomplete: str = "", help: str = "", css: str = "") -> SafeString:
     """One form field with its label, its help and what is wrong with it."""
-    attrs = {key: value for key, value in (("autocomplete", autocomplete), ("class", css)) if value}
+    attrs: dict[str, str | bool] = {
+        key: value for key, value in (("autocomplete", autocomplete), ("class", css)) if value
+    }
     widget = bound.field.widget
     if isinstance(widget, RadioSelect | CheckboxSelectMultiple):
         kind = "choices"
