@@ -394,4 +394,4 @@ def test_a_bucket_takes_and_gives_in_constant_memory(bucket: EncryptedS3Storage,
         f"endpoint_url={s3_address!r}, access_key='synthetic', secret_key='synthetic', bucket_name='files', "
         "region_name='us-east-1', addressing_style='path'"
     )
-    assert grown(150, "s3_storage", "EncryptedS3Storage", options) < 64 * 1024
+    assert grown(96, "s3_storage", "EncryptedS3Storage", options) < 48 * 1024
