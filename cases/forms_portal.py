@@ -17,19 +17,19 @@ class ReplyForm(forms.Form):
     body = forms.CharField(
         label=_("Your message"),
         max_length=LONGEST_BODY,
-        required=False,
         widget=forms.Textarea(attrs={"rows": 6, "data-count": "letters-left"}),
     )
     client_id = forms.UUIDField(widget=forms.HiddenInput)
 
+    use_required_attribute = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["body"].required = not (self.is_bound and self.sent_documents())
+
     def sent_documents(self) -> list[uuid.UUID]:
         """References of the files that were sent with it; what is none is left out."""
         return [ref for text in self.data.getlist("documents") if (ref := as_uuid(text))]  # type: ignore[attr-defined]
-
-    def clean(self) -> dict[str, Any]:
-        if not self.cleaned_data.get("body", "").strip() and not self.sent_documents():
-            self.add_error("body", _("Please write a message, or add a file."))
-        return self.cleaned_data
 
 
 class ComposeForm(ReplyForm):

@@ -16,7 +16,7 @@ from portal.records import Record
 
 def messages_panel(viewer: Any, record: Record) -> home.Panel:
     rows = inbox.folder(inbox.of(viewer, record.patient), "inbox")
-    threads = list(rows[: home.SHOWN])
+    threads: list[Any] = list(rows[: home.SHOWN])
     unread = [thread for thread in threads if thread.is_unread]
     return home.Panel({"threads": threads}, [_unread(unread)] if unread else [])
 

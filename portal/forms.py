@@ -133,7 +133,12 @@ CONTACT_FORMS: dict[str, Any] = {"email": EmailForm, "phone": PhoneForm, "addres
 class InviteCaregiverForm(forms.Form):
     """Somebody to help: who, for what, and until when."""
 
-    LENGTHS = [("30", _("30 days")), ("90", _("90 days")), ("365", _("1 year")), ("", _("Until I end it"))]
+    LENGTHS = [
+        ("30", _("30 days")),
+        ("90", _("90 days")),
+        ("365", _("1 year")),
+        ("open", _("Until I end it")),
+    ]
 
     name = forms.CharField(label=_("Their name"), max_length=120)
     email = forms.EmailField(label=_("Their e-mail address"), max_length=254)
@@ -143,12 +148,12 @@ class InviteCaregiverForm(forms.Form):
     scopes = forms.MultipleChoiceField(
         label=_("What they may see and do"), choices=Caregiver.SCOPES, widget=forms.CheckboxSelectMultiple
     )
-    expires_at = forms.ChoiceField(label=_("For how long"), choices=LENGTHS, required=False, initial="90")
+    expires_at = forms.ChoiceField(label=_("For how long"), choices=LENGTHS, initial="90")
 
     def clean_expires_at(self) -> datetime | None:
         """The last moment of the last day."""
         days = self.cleaned_data["expires_at"]
-        if not days:
+        if days == "open":
             return None
         last = timezone.localdate() + timedelta(days=int(days))
         return timezone.make_aware(datetime.combine(last, time.max))

@@ -91,7 +91,7 @@ def reveal(actor: Any, *, export: DataExport) -> str:
         held: DataExport = DataExport.objects.select_for_update().get(pk=export.pk)
         if held.passphrase_shown_at or not held.passphrase:
             raise AlreadyShown
-        passphrase: str = held.passphrase
+        passphrase = str(held.passphrase)
         held.passphrase_shown_at = timezone.now()
         if held.state == "ready":
             held.passphrase = ""

@@ -106,7 +106,8 @@ def set_step(
         milestone: OrderMilestone
         milestone, _made = OrderMilestone.objects.select_for_update().get_or_create(order=order, step=step)
         _into(milestone, state, timezone.now())
-        milestone.owner = owner or milestone.owner
+        if owner:
+            milestone.owner = owner
         milestone.due_on = due_on or milestone.due_on
         milestone.save()
         transaction.on_commit(lambda: _announce(order.pk, step))

@@ -10,23 +10,34 @@ from cases import intake
 from cases.intake import Inbound, Received
 from cases.models import Conversation, Reason
 from portal.access import require
-from portal.models import Document, Patient
+from portal.models import Document, Order, Patient
 
 Files = Iterable[Document | uuid.UUID]
 
 
 def compose(
-    actor: Any, *, patient: Patient, subject: str, topic: str, body: str, documents: Files = (), client_id: uuid.UUID
+    actor: Any,
+    *,
+    patient: Patient,
+    subject: str,
+    topic: str,
+    body: str,
+    documents: Files = (),
+    client_id: uuid.UUID,
+    order: Order | None = None,
 ) -> Received:
     """A new message about a matter of ``patient``'s. ``topic`` is the code of a reason. Raises Refused."""
     require(actor, "portal.use")
     _require_reach(actor, patient)
+    if order is not None:
+        require(actor, "portal.use", order)
     return intake.receive(
         Inbound(
             channel="portal",
             external_id=_external_id(actor, client_id),
             sender=actor,
             patient=patient,
+            order=order,
             subject=subject,
             reason=Reason.objects.filter(code=topic, active=True).first(),
             body=body,

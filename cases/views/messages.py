@@ -78,11 +78,17 @@ def _begun(draft: CustomerDraft | None) -> dict[str, Any]:
 
 
 def _about_order(request: HttpRequest, draft: CustomerDraft | None) -> dict[str, Any]:
-    ref = as_uuid(request.GET.get("order", ""))
-    order = Order.objects.visible_to(request.user).filter(ref=ref).first() if ref else None
+    order = _order(request, as_uuid(request.GET.get("order", "")))
     if order is None or draft is not None:
         return {}
     return {"order": order.ref, "subject": _("Order %(number)s") % {"number": order.number}}
+
+
+def _order(request: HttpRequest, ref: uuid.UUID | None) -> Order | None:
+    record: Record = request.record  # type: ignore[attr-defined]
+    rows = Order.objects.visible_to(request.user).filter(ref=ref, patient=record.patient)
+    found: Order | None = rows.first() if ref else None
+    return found
 
 
 def _composing(request: HttpRequest, form: ComposeForm) -> HttpResponse:
@@ -104,6 +110,7 @@ def _send_new(request: HttpRequest, record: Record) -> HttpResponseBase:
             body=said["body"],
             documents=form.sent_documents(),
             client_id=said["client_id"],
+            order=_order(request, said["order"]),
         )
     except Refused as refusal:
         form.add_error(None, refusal.detail or _("This message could not be sent."))

@@ -87,6 +87,9 @@ def test_an_order_is_named_from_its_page_but_never_a_strangers(patient, patient_
     own, other = factories.OrderFactory(patient=patient, number="SO-1"), factories.OrderFactory(number="SO-2")
     assert "Order SO-1" in patient_client.get(COMPOSE, {"order": own.ref}).content.decode()
     assert "SO-2" not in patient_client.get(COMPOSE, {"order": other.ref}).content.decode()
+    patient_client.post(COMPOSE, written(order=own.ref))
+    patient_client.post(COMPOSE, written(order=other.ref))
+    assert [case.order for case in Case.objects.order_by("pk")] == [own, None]
 
 
 # --- drafts ------------------------------------------------------------------------------------------

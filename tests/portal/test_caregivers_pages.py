@@ -32,7 +32,7 @@ def test_an_invitation_carries_scope_and_end(patient, patient_client):
 
 
 def test_an_invitation_without_end_says_so(patient_client):
-    patient_client.post(PAGE, INVITED | {"expires_at": ""})
+    patient_client.post(PAGE, INVITED | {"expires_at": "open"})
     assert Caregiver.objects.get().expires_at is None
     assert "until you end it" in patient_client.get(PAGE).content.decode()
 
