@@ -11,11 +11,11 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         from config import checks  # noqa: F401 - registers the checks
         from config.celery import app
-        from config.security import audit
+        from config.security import errands
 
         # The current app is one thread's own; without a default a request's thread could not publish.
         app.set_default()
-        audit.install_celery()
+        errands.install()
 
 
 class DeskAdminConfig(AdminConfig):

@@ -102,7 +102,7 @@ def check_tail() -> None:
 
 
 def head_seal() -> TrailSeal | None:
-    return TrailSeal.objects.order_by("-number").first()
+    return TrailSeal.objects.order_by("-number").defer("entry_ids", "digests").first()
 
 
 @transaction.atomic(durable=True)

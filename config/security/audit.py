@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 
@@ -101,13 +101,6 @@ def _who(actor: Any) -> dict[str, Any]:
     """A user goes by number; a task, a webhook or the bot by its name."""
     name = "" if actor.pk else str(getattr(actor, "name", ""))
     return {"actor_id": actor.pk, "actor_name": name, "realm": getattr(actor, "realm", "") or ""}
-
-
-def carried() -> dict[str, Any]:
-    """What of the context goes along with a task: never the typed reason, which may hold anything."""
-    known = asdict(context.get())
-    del known["reason"]
-    return known
 
 
 def read(
@@ -401,25 +394,3 @@ def _columns(who: Context) -> dict[str, Any]:
 
 
 trail = Trail()
-
-
-def install_celery() -> None:
-    """Tasks act for whoever asked for them: the context goes along in the message's headers."""
-    from celery import signals  # the web processes that send no task need none of it
-
-    signals.before_task_publish.connect(_send_context, weak=False)
-    signals.task_prerun.connect(_take_context, weak=False)
-    signals.task_postrun.connect(_drop_context, weak=False)
-
-
-def _send_context(headers: dict[str, Any], **_: Any) -> None:
-    headers["trail"] = carried()
-
-
-def _take_context(task: Any, **_: Any) -> None:
-    known = getattr(task.request, "trail", None) or {"actor_name": task.name[-40:], "realm": "system"}
-    task.request.trail_token = context.set(Context(**known))
-
-
-def _drop_context(task: Any, **_: Any) -> None:
-    context.reset(task.request.trail_token)

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import ProtectedError
 
 from config.celery import app
-from config.security import audit
+from config.security import audit, errands
 from portal.access import System
 from portal.models import AccessEntry, AccessReason, Caregiver, Order, Patient, User
 from tests.factories import OrderFactory, PatientFactory, TeamFactory, UserFactory, caregiver_of
@@ -334,17 +334,17 @@ def test_who_is_on_the_trail_is_never_deleted(agent):
 def test_a_task_acts_for_whoever_asked(agent):
     headers = {}
     with audit.acting(agent, purpose="case:9", reason="typed and private", request_id="r9"):
-        audit._send_context(headers=headers)
+        errands._send(headers=headers)
     assert "typed and private" not in str(headers)
 
     class Task:
         name = "portal.tasks.some"
         request = type("Request", (), headers)()
 
-    audit._take_context(task=Task)
+    errands._take(task=Task)
     known = audit.context.get()
     assert (known.actor_id, known.purpose, known.request_id, known.reason) == (agent.pk, "case:9", "r9", "")
-    audit._drop_context(task=Task)
+    errands._drop(task=Task)
     assert audit.context.get() == audit.NOBODY
 
 
@@ -353,11 +353,11 @@ def test_a_periodic_task_acts_under_its_own_name():
         name = "portal.tasks.seal_trail"
         request = type("Request", (), {})()
 
-    audit._take_context(task=Task)
+    errands._take(task=Task)
     try:
         assert audit.context.get().actor_name == "portal.tasks.seal_trail"
     finally:
-        audit._drop_context(task=Task)
+        errands._drop(task=Task)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -415,3 +415,9 @@ def test_the_application_cannot_take_the_guard_away():
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 application.execute(command)
+
+
+@pytest.mark.parametrize("table", ["portal_user", "portal_accessreason", "django_content_type"])
+def test_what_entries_refer_to_stays(table):
+    with pytest.raises(DatabaseError, match="must stay as it is"), transaction.atomic():
+        connection.cursor().execute(f"DELETE FROM {table}")
