@@ -1,0 +1,124 @@
+"""Passkeys: added, used alone and as the second step, and refused where they are not right (R-SEC-3)."""
+
+import pytest
+from django.test import Client
+from django_otp_webauthn.models import WebAuthnCredential
+
+from portal import account_mail, factors
+from portal.models import UserSession
+from tests import factories
+from tests.passkey import Passkey
+from tests.people import signed_in
+from tests.portal.test_factors import authenticator_of, by_password
+
+pytestmark = pytest.mark.django_db
+JSON = {"content_type": "application/json", "headers": {"accept": "application/json"}}
+
+
+@pytest.fixture
+def agent():
+    return factories.with_password(factories.UserFactory(roles=["agent"]))
+
+
+def add(client, passkey):
+    options = client.post("/security/passkeys/begin", {}, **JSON).json()
+    return client.post("/security/passkeys", passkey.create(options), **JSON)
+
+
+def give(client, passkey, page="/sign-in/factor/passkey", query=""):
+    options = client.post(f"{page}/begin", {}, **JSON).json()
+    return client.post(f"{page}{query}", passkey.get(options), **JSON)
+
+
+@pytest.fixture
+def passkey(agent):
+    passkey = Passkey()
+    add(by_password(agent), passkey)
+    return passkey
+
+
+def test_staff_enrol_with_a_passkey(agent, mailoutbox):
+    client = by_password(agent)
+    assert client.get("/security").status_code == 302
+    assert add(client, Passkey()).status_code == 200
+    assert client.get("/security").status_code == 200
+    account_mail.send_due()
+    assert "factor was added" in mailoutbox[-1].subject
+
+
+def test_passkey_as_the_second_step(agent, passkey):
+    client = by_password(agent)
+    before = client.session.session_key
+    answer = give(client, passkey, query="?next=/security")
+    assert answer.json()["redirect_url"] == "/security"
+    assert client.session.session_key != before
+    assert client.get("/security").status_code == 200
+
+
+def test_passkey_alone_signs_in(agent, passkey):
+    client = Client()
+    answer = give(client, passkey, "/sign-in/passkey")
+    assert answer.json()["redirect_url"] == "/console/"
+    assert client.get("/security").status_code == 200
+    assert UserSession.objects.filter(user=agent, factor_at__isnull=False).count() == 2
+
+
+def test_passkey_of_a_closed_account(agent, passkey):
+    agent.is_active = False
+    agent.save()
+    client = Client()
+    assert give(client, passkey, "/sign-in/passkey").status_code >= 400
+    assert client.get("/security").status_code == 302
+
+
+def test_passkey_of_somebody_else_is_no_second_step(agent, passkey):
+    other = factories.with_password(factories.UserFactory(roles=["supervisor"]))
+    authenticator_of(other)
+    client = by_password(other)
+    assert give(client, passkey).status_code >= 400
+    assert client.get("/security").url.startswith("/sign-in/factor")
+
+
+def test_answer_works_once(agent, passkey):
+    client = Client()
+    options = client.post("/sign-in/passkey/begin", {}, **JSON).json()
+    answer = passkey.get(options)
+    assert client.post("/sign-in/passkey", answer, **JSON).status_code == 200
+    assert Client().post("/sign-in/passkey", answer, **JSON).status_code >= 400
+
+
+def test_foreign_origin_is_refused(agent):
+    passkey = Passkey(origin="https://evil.example")
+    assert add(by_password(agent), passkey).status_code >= 400
+    assert not WebAuthnCredential.objects.exists()
+
+
+def test_passkey_proves_for_step_up(agent, passkey):
+    client = signed_in(agent, proved=False)
+    assert client.get("/security/password").url.startswith("/prove")
+    give(client, passkey)
+    assert client.get("/security/password").status_code == 200
+
+
+def test_half_signed_in_adds_no_passkey(agent, passkey):
+    """The password alone does not enrol another one beside it."""
+    assert by_password(agent).post("/security/passkeys/begin", {}, **JSON).status_code == 403
+
+
+def test_script_hears_where_to_prove(agent, passkey):
+    answer = signed_in(agent, proved=False).post("/security/passkeys/begin", {}, **JSON)
+    assert answer.status_code == 403
+    assert answer.json()["error"]["url"].startswith("/prove")
+
+
+def test_last_passkey_of_staff_stays(agent, passkey):
+    held = factors.passkeys(agent).get()
+    signed_in(agent).post(f"/security/factors/passkey/{held.pk}/remove")
+    assert factors.has_factor(agent)
+
+
+@pytest.mark.parametrize("body", [{}, {"id": "x"}, [], {"id": "x", "rawId": "x", "type": "public-key", "response": {}}])
+def test_nonsense_is_refused(body):
+    client = Client()
+    client.post("/sign-in/passkey/begin", {}, **JSON)
+    assert 400 <= client.post("/sign-in/passkey", body, **JSON).status_code < 500
