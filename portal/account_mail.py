@@ -69,9 +69,7 @@ LETTERS = {
     ),
     "account_known": (
         _("You have an account already"),
-        _(
-            "Somebody tried to register with your records. Sign in, or ask for a new password."
-        ),
+        _("Somebody tried to register with your records. Sign in, or ask for a new password."),
         "",
     ),
     "password_changed": (
@@ -96,9 +94,7 @@ LETTERS = {
     ),
     "factor_reset": (
         _("Your second factor was reset"),
-        _(
-            "We took away your second factors at your request. Another letter tells how to go on."
-        ),
+        _("We took away your second factors at your request. Another letter tells how to go on."),
         "",
     ),
     "recovery_used": (
@@ -239,7 +235,7 @@ def _compose(letter: AccountMail) -> tuple[str, str]:
 def _carried(letter: AccountMail, page: str) -> str:
     """The link or the code of a letter, made now."""
     if letter.invitation is not None:
-        return _link(page, _invitation_token(letter.invitation))
+        return link_of(letter.invitation)
     if letter.secret is None:
         return ""
     if page:
@@ -251,7 +247,8 @@ def _link(page: str, token: str) -> str:
     return f"{settings.PUBLIC_URL}{reverse(page)}?token={token}"
 
 
-def _invitation_token(invitation: Invitation) -> str:
+def link_of(invitation: Invitation) -> str:
+    """A new link for an invitation; an earlier one is void."""
     token = one_time.token()
     Invitation.objects.filter(pk=invitation.pk).update(token_digest=one_time.digest_of(token))
-    return token
+    return _link("portal:invitation", token)

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -150,7 +151,7 @@ class UserAdmin(WorkshopAdmin):
         require(request.user, "users.reset_factor")
         if (proof := _prove_first(request)) is not None:
             return proof
-        user = User.objects.get(pk=object_id)
+        user = get_object_or_404(User, pk=object_id)
         form = ReasonForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             factors.reset(request.user, user=user, reason=form.cleaned_data["reason"])
@@ -164,7 +165,7 @@ class UserAdmin(WorkshopAdmin):
         return self.ask(request, form, title=_("Reset second factor"), button=_("Reset"), lead=lead)
 
     def _staff(self, request: HttpRequest, object_id: str) -> User:
-        user = User.objects.get(pk=object_id)
+        user = get_object_or_404(User, pk=object_id)
         if user.realm == PATIENT_REALM:
             raise PermissionDenied("users.manage")
         return user

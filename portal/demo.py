@@ -1,4 +1,4 @@
-"""What the demo gives away: a login for each role and the code that goes with it. In the demo profile only."""
+"""What the demo gives away: a login for each role and its code. In the demo profile only."""
 
 from typing import Any
 

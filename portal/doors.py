@@ -39,7 +39,7 @@ def recognise(request: HttpRequest) -> None:
         return
     request.user_session = session  # type: ignore[attr-defined]
     session.user = request.user
-    _remember(session, request.user.realm)  # type: ignore[union-attr]
+    _remember(session, request.user.realm)
 
 
 def _remember(session: UserSession, realm: str) -> None:

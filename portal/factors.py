@@ -45,11 +45,11 @@ def passkeys(user: User) -> Any:
 
 
 def has_factor(user: User) -> bool:
-    return authenticators(user).exists() or passkeys(user).exists()
+    return bool(authenticators(user).exists() or passkeys(user).exists())
 
 
 def recovery_codes_left(user: User) -> int:
-    return RecoveryCode.objects.filter(user=user, used_at=None).count()
+    return int(RecoveryCode.objects.filter(user=user, used_at=None).count())
 
 
 # --- enrolment ---------------------------------------------------------------------------------------
@@ -81,7 +81,9 @@ def add_authenticator(actor: User, *, secret: str, code: str) -> TotpDevice | No
     if step is None:
         return None
     with transaction.atomic():
-        device = TotpDevice.objects.create(user=actor, name=APP_NAME, secret=secret, last_step=step)
+        device: TotpDevice = TotpDevice.objects.create(
+            user=actor, name=APP_NAME, secret=secret, last_step=step
+        )
         _changed(actor, "factor_added", "authenticator added")
     give_back(taken)
     return device
@@ -172,7 +174,8 @@ def give_recovery_code(actor: User, *, code: str) -> RecoveryCode | None:
     """The recovery code that was typed, used up by it. None where there is none such."""
     typed = "".join(char for char in code.upper() if char in ALPHABET)
     taken = _count(actor)
-    held = RecoveryCode.objects.filter(user=actor, used_at=None, label=typed[:4]).first()
+    unused = RecoveryCode.objects.filter(user=actor, used_at=None, label=typed[:4])
+    held: RecoveryCode | None = unused.first()
     if held is None or not check_password(typed[4:], held.code_hash):
         audit.event("sign_in", what="recovery code", outcome="failed", actor=actor)
         return None

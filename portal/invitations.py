@@ -74,7 +74,9 @@ def _invite(kind: str, actor: Any, *, email: str, language: str, **about: Any) -
             expires_at=timezone.now() + LIFE[kind],
             **about,
         )
-        audit.event("security", what=f"{kind} invited", subjects=_whose(invitation), objects=[invitation])
+        audit.event(
+            "security", what=f"{kind} invited", subjects=_whose(invitation), objects=[invitation], actor=actor
+        )
         account_mail.send_invitation(invitation, language)
     return invitation
 
@@ -173,9 +175,9 @@ def _give_place(invitation: Invitation, user: User) -> None:
     for role in roles:
         RoleGrant.objects.get_or_create(user=user, role=role, defaults={"granted_by": invitation.invited_by})
     if invitation.patient is not None:
-        Patient.objects.filter(pk=invitation.patient_id).update(user=user)
+        Patient.objects.filter(pk=invitation.patient.pk).update(user=user)
     if invitation.caregiver is not None:
-        Caregiver.objects.filter(pk=invitation.caregiver_id, revoked_at=None).update(user=user)
+        Caregiver.objects.filter(pk=invitation.caregiver.pk, revoked_at=None).update(user=user)
 
 
 def may_bind(actor: Any, invitation: Invitation) -> bool:

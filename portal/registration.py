@@ -70,7 +70,8 @@ def _matching(proofs: Proofs) -> Patient | None:
 
 def _by_number(number: str) -> Patient | None:
     wanted = number.strip().upper()
-    if patient := Patient.objects.filter(account_number=wanted).first():
+    patient: Patient | None = Patient.objects.filter(account_number=wanted).first()
+    if patient is not None:
         return patient
     order = Order.objects.select_related("patient").filter(number=wanted).first()
     return order.patient if order else None

@@ -136,7 +136,8 @@ def end(session: UserSession, *, by: str) -> None:
 
 def end_all(user: User, *, by: str, keep: UserSession | None = None) -> int:
     """End every session of somebody's but ``keep``. Gives how many there were."""
-    return _end(UserSession.objects.filter(user=user).exclude(pk=keep.pk if keep else None), by)
+    sessions = UserSession.objects.filter(user=user)
+    return _end(sessions.exclude(pk=keep.pk) if keep else sessions, by)
 
 
 def _end(sessions: Any, by: str) -> int:

@@ -48,7 +48,8 @@ class RealmBackend(BaseBackend):
         return user if user.check_password(passwords.normal(password)) else None
 
     def get_user(self, user_id: int) -> User | None:
-        return User.objects.filter(pk=user_id, is_active=True).first()
+        found: User | None = User.objects.filter(pk=user_id, is_active=True).first()
+        return found
 
 
 def recorded_name(request: HttpRequest | None, credentials: dict[str, Any] | None) -> str:

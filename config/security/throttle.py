@@ -78,7 +78,9 @@ def sweep() -> int:
 
 def _line_up(buckets: Iterable[str]) -> None:
     """One at a time for each bucket, in one order, until the transaction ends."""
-    keys = sorted(int.from_bytes(hashlib.sha256(b.encode()).digest()[:8], "big", signed=True) for b in buckets)
+    keys = sorted(
+        int.from_bytes(hashlib.sha256(b.encode()).digest()[:8], "big", signed=True) for b in buckets
+    )
     with connection.cursor() as cursor:
         for key in keys:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])

@@ -55,7 +55,9 @@ class OneTimeSecret(models.Model):
     ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     purpose = models.CharField(max_length=12, choices=PURPOSES)
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="secrets")
-    patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.CASCADE, related_name="secrets")
+    patient = models.ForeignKey(
+        Patient, null=True, blank=True, on_delete=models.CASCADE, related_name="secrets"
+    )
     digest = models.CharField(max_length=64, null=True, unique=True)
     new_email = EncryptedEmailField(blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -77,8 +79,12 @@ class AccountMail(models.Model):
     kind = models.CharField(max_length=24)
     language = models.CharField(max_length=2, choices=LANGUAGES, default="en")
     realm = models.CharField(max_length=8, choices=User.REALMS)
-    secret = models.ForeignKey(OneTimeSecret, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
-    invitation = models.ForeignKey(Invitation, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    secret = models.ForeignKey(
+        OneTimeSecret, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+    invitation = models.ForeignKey(
+        Invitation, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     sent_at = models.DateTimeField(null=True, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)

@@ -1,7 +1,7 @@
 """People: whoever signs in, the patients of the supplier, and who may act for them."""
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
@@ -36,7 +36,7 @@ class UserManager(BaseUserManager.from_queryset(AuditedQuerySet)):  # type: igno
         return found
 
 
-class User(AbstractBaseUser):
+class User(AbstractBaseUser):  # type: ignore[django-manager-missing]
     """Somebody who signs in, in one of two realms. Deactivated when they leave, never deleted."""
 
     REALMS = [(access.PATIENT_REALM, _("Patient")), (access.STAFF_REALM, _("Staff"))]
@@ -56,7 +56,7 @@ class User(AbstractBaseUser):
     objects = UserManager()
     USERNAME_FIELD = "ref"
     EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
         constraints = [

@@ -65,7 +65,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
         if device is not None:
             return _enrolled(request, device)
         form.add_error("code", _("This code is not right. Is the clock of your telephone set by itself?"))
-    shown = {"qr": _qr(factors.address_of(user, secret)), "secret": secret}
+    shown: dict[str, Any] = {"qr": _qr(factors.address_of(user, secret)), "secret": secret}
     code = factors.code_now(secret) if demo.shown() else ""
     return ask(request, "enrol", form, code=code, staff=user.realm == STAFF_REALM, **shown)
 
@@ -158,11 +158,11 @@ class MayAdd:
             raise PermissionDenied("enrolment")
 
 
-class BeginPasskey(MayAdd, BeginCredentialRegistrationView):  # type: ignore[misc]
+class BeginPasskey(MayAdd, BeginCredentialRegistrationView):
     """The options for a new passkey."""
 
 
-class AddPasskey(MayAdd, CompleteCredentialRegistrationView):  # type: ignore[misc]
+class AddPasskey(MayAdd, CompleteCredentialRegistrationView):
     """Store a new passkey; the session counts as verified by it."""
 
     def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -174,7 +174,7 @@ class AddPasskey(MayAdd, CompleteCredentialRegistrationView):  # type: ignore[mi
         return response
 
 
-class SignInByPasskey(CompleteCredentialAuthenticationView):  # type: ignore[misc]
+class SignInByPasskey(CompleteCredentialAuthenticationView):
     """A passkey alone: it is there, and knows its owner by touch, face or PIN."""
 
     def complete_auth(self, device: Any) -> User:
@@ -188,7 +188,7 @@ class SignInByPasskey(CompleteCredentialAuthenticationView):  # type: ignore[mis
         return self.get_redirect_url() or self.home
 
 
-class GivePasskey(CompleteCredentialAuthenticationView):  # type: ignore[misc]
+class GivePasskey(CompleteCredentialAuthenticationView):
     """A passkey as the second step, or as a fresh proof. It must be the person's own."""
 
     def complete_auth(self, device: Any) -> User:

@@ -37,7 +37,7 @@ def invitation(request: HttpRequest) -> HttpResponse:
             sign_in.enter(request, user, what="invitation")
             return redirect(home_of(user))
     here = f"{reverse('portal:invitation')}?token={token}"
-    shown = {"kind": invited.kind, "token": token, "here": here}
+    shown: dict[str, Any] = {"kind": invited.kind, "token": token, "here": here}
     page = SIGN_IN_PAGES[invitations.realm_of(invited)]
     return ask(request, "invitation", form, sign_in=reverse(page), **shown)
 
@@ -59,7 +59,7 @@ def _accept(form: forms.Form, invited: Invitation) -> User | None:
     except invitations.WrongProofs:
         form.add_error(None, _("This is not what we have on file. Please look again."))
     except invitations.AccountExists:
-        form.add_error(None, _("You have an account with this address: sign in first, then open the link again."))
+        form.add_error(None, _("You have an account already: sign in first, then open the link again."))
     except ValidationError as error:
         form.add_error("password", error)
     return None

@@ -36,7 +36,8 @@ def register(request: HttpRequest) -> HttpResponse:
 @never_cache
 @forms_shown
 def register_code(request: HttpRequest) -> HttpResponse:
-    secret = OneTimeSecret.objects.filter(purpose="registration", ref=request.session.get(STEP)).first()
+    begun = request.session.get(STEP)
+    secret = OneTimeSecret.objects.filter(purpose="registration", ref=begun).first() if begun else None
     if secret is None:
         return redirect("portal:register")
     form = RegisterCodeForm(request.POST or None)

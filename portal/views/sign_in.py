@@ -28,7 +28,7 @@ from portal.models import OneTimeSecret, User
 SIGN_IN_PAGES = {PATIENT_REALM: "portal:sign-in", STAFF_REALM: "portal:staff-sign-in"}
 FORGOT_PAGES = {PATIENT_REALM: "portal:forgot-password", STAFF_REALM: "portal:staff-forgot-password"}
 HOMES = {"portal.use": "portal:home", "console.use": "agents:console", "admin.use": "admin:index"}
-EVERYTHING = '"cache", "cookies", "storage"'
+EVERYTHING = '"cache", "storage"'
 forms_shown = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -46,7 +46,9 @@ def onward(request: HttpRequest, user: User) -> HttpResponse:
     return redirect(safe_next(request, wanted) or home_of(user))
 
 
-def ask(request: HttpRequest, template: str, form: forms.Form | None, status: int = 200, **more: Any) -> HttpResponse:
+def ask(
+    request: HttpRequest, template: str, form: forms.Form | None, status: int = 200, **more: Any
+) -> HttpResponse:
     """A page with one form."""
     wanted = request.POST.get("next") or request.GET.get("next", "")
     shown = {"form": form, "next": safe_next(request, wanted), **more}
@@ -63,7 +65,11 @@ def sign_in_page(request: HttpRequest, realm: str) -> HttpResponse:
         if user is not None:
             return onward(request, user)
         form.add_error(None, _("The e-mail address and the password do not belong together."))
-    shown = {"realm": realm, "forgot": reverse(FORGOT_PAGES[realm]), "logins": demo.logins(realm)}
+    shown: dict[str, Any] = {
+        "realm": realm,
+        "forgot": reverse(FORGOT_PAGES[realm]),
+        "logins": demo.logins(realm),
+    }
     return ask(request, "sign_in", form, **shown)
 
 
@@ -109,7 +115,7 @@ def recovery(request: HttpRequest) -> HttpResponse:
         held = factors.give_recovery_code(user, code=form.cleaned_data["code"])
         if held is not None:
             sessions.factor_given(request, held)
-            messages.warning(request, _("That code is used up. Is your factor lost? Set up another one here."))
+            messages.warning(request, _("That code is used up. Is your factor lost? Set up another one."))
             return redirect("portal:security")
         form.add_error("code", _("This recovery code is not right, or was used before."))
     return ask(request, "recovery", form)
@@ -218,4 +224,3 @@ def confirm_email(request: HttpRequest) -> HttpResponse:
         return ask(request, "link_void", None, status=410)
     messages.success(request, _("Your e-mail address is changed. Sign in with the new one from now on."))
     return redirect(SIGN_IN_PAGES[secret.user.realm])
-

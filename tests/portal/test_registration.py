@@ -153,7 +153,7 @@ def test_email_alone_opens_nothing(patient):
 
 def test_whoever_has_an_account_is_told_by_mail_alone(mailoutbox):
     patient = factories.patient_with_user()
-    client, response = begin(patient)
+    _, response = begin(patient)
     assert response.url == "/register/code"
     account_mail.send_due()
     assert "have an account" in mailoutbox[-1].subject

@@ -60,7 +60,7 @@ def test_many_addresses_are_limited_by_account(user):
 
 
 def test_many_accounts_are_limited_by_address(user):
-    for number in range(sign_in.PER_ADDRESS.tries):
+    for _ in range(sign_in.PER_ADDRESS.tries):
         throttle.take((sign_in.PER_ADDRESS, "10.4.4.4"))
     assert try_password(user.email, PASSWORD, "10.4.4.4").status_code == 429
     assert try_password(user.email, PASSWORD, "10.5.5.5").status_code == 302
