@@ -16,7 +16,6 @@ from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import connection, models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from psycopg import sql
 
 from config.security import audit
 from config.security.fields import EncryptedTextField
@@ -166,13 +165,12 @@ class AccessEntry(AbstractLogEntry):
 
 
 @cache
-def _statement(model: type[AccessEntry]) -> sql.Composable:
-    columns = [field.column for field in model._meta.concrete_fields if not field.primary_key]
-    return sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING id").format(
-        sql.Identifier(model._meta.db_table),
-        sql.SQL(", ").join(map(sql.Identifier, columns)),
-        sql.SQL(", ").join(sql.Placeholder() * len(columns)),
-    )
+def _statement(model: type[AccessEntry]) -> str:
+    quote = connection.ops.quote_name
+    columns = [quote(field.column) for field in model._meta.concrete_fields if not field.primary_key]
+    places = ", ".join(["%s"] * len(columns))
+    table = quote(model._meta.db_table)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) RETURNING id"  # noqa: S608 - names of ours
 
 
 class TrailQueue(models.Model):
