@@ -31,6 +31,13 @@ export class ThreadView {
     this.clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "numeric", minute: "2-digit" });
     this.days = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "long", day: "numeric", month: "long" });
     this.said = [];
+    this.atEnd = true;
+    thread.addEventListener("scroll", () => { this.atEnd = this.#isAtEnd(); });
+    new ResizeObserver(() => this.atEnd && this.toEnd()).observe(thread);
+  }
+
+  #isAtEnd() {
+    return this.thread.scrollHeight - this.thread.scrollTop - this.thread.clientHeight < 80;
   }
 
   /** A message of the server's. What was shown as waiting turns into it. */
@@ -152,7 +159,7 @@ export class ThreadView {
   }
 
   #put(row) {
-    const stayed = this.thread.scrollHeight - this.thread.scrollTop - this.thread.clientHeight < 80;
+    const stayed = this.#isAtEnd();
     const waiting = this.thread.querySelector(".msg:not([data-seq])");
     this.thread.insertBefore(row, waiting);
     const before = this.#before(row);

@@ -22,7 +22,7 @@
     [hidden] { display: none; }
     @media (max-width: 60rem) { button { bottom: calc(20px + ${lift}px); right: 16px; } iframe { bottom: calc(84px + ${lift}px); height: min(640px, calc(100vh - 104px - ${lift}px)); } }
     @media (max-width: 30rem) { iframe { inset: 0; width: 100%; height: 100%; height: 100dvh; border-radius: 0; } }
-    @media (prefers-color-scheme: dark) { button { background: #74cbe0; color: #05222b; } button:hover { background: #a3e0ef; } b { background: #ffaaa1; } iframe { background: #162129; } }
+    @media (prefers-color-scheme: dark) { button:focus-visible { outline-color: #9ec5ff; } iframe { background: #162129; } }
     @media print { button, iframe { display: none; } }`;
 
   const place = document.createElement("div");
