@@ -50,6 +50,13 @@ def test_what_a_page_names_is_there(page):
     assert missing(page, page.read_text()) == []
 
 
+def test_every_test_named_is_there():
+    written = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    named = {name for page in PAGES for name in re.findall(r"`(test_[a-z0-9_]+)`", page.read_text())}
+    assert sorted(name for name in named if f"def {name}(" not in written) == []
+    assert len(named) > 100
+
+
 def test_a_dead_link_path_command_and_target_are_noticed():
     text = "[x](gone.md) `portal/gone.py` `manage.py fly_away` `make coffee`"
     assert missing(ROOT / "README.md", text) == ["gone.md", "portal/gone.py", "fly_away", "coffee"]
