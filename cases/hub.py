@@ -51,6 +51,7 @@ class Topic:
     seq: int
     staff_seq: int
     state: str
+    place: waiting_line.Place | None = None
     readers: set[Reader] = field(default_factory=set)
 
     @property
@@ -68,6 +69,10 @@ class Topic:
         for reader in list(self.readers):
             if reader.staff or not staff_only:
                 reader.tell(line)
+
+    def tell_state(self, frame: frames.Frame) -> None:
+        self.state, self.place = frame["state"], frame["queue"]
+        self.tell(frames.line(frame))
 
     def told(self, frame: frames.Frame) -> bool:
         """Whether the frame is the next one; then it is remembered."""
@@ -183,23 +188,28 @@ class Hub:
             self._newsing = None
 
     async def _tell_news_once(self, news: live.Hint) -> None:
-        wanted = {name for name in news.states if name in self.topics}
-        if news.queue:
-            wanted |= {name for name, topic in self.topics.items() if topic.state == "queued"}
-        asked = [self.topics[name].id for name in wanted]
+        asked = [self.topics[name].id for name in news.states if name in self.topics]
+        queued = news.queue and any(topic.state == "queued" for topic in self.topics.values())
         cases = news.cases if self.consoles else set()
         try:
-            states, lines = await self.desk_lane.run(_news, asked, cases, bool(self.consoles))
+            found = await self.desk_lane.run(_read_news, asked, queued, cases, bool(self.consoles))
         except Exception as error:  # noqa: BLE001 - the next look tries again
             logger.warning("States can't be read: %s.", type(error).__name__)
             return
-        for frame in states:
+        for frame in found.states:
             if topic := self.topics.get(frame["conversation"]):
-                topic.state = frame["state"]
-                topic.tell(frames.line(frame), staff_only=frame["type"] == "viewing")
+                topic.tell_state(frame)
+        self._tell_places(found.places)
         for console in list(self.consoles):
-            for line in lines:
+            for line in found.lines:
                 console.tell(line)
+
+    def _tell_places(self, places: dict[uuid.UUID, waiting_line.Place]) -> None:
+        """To those in the line whose place is another than they were told."""
+        for conversation, place in places.items():
+            topic = self.topics.get(str(conversation))
+            if topic and topic.state == "queued" and topic.place != place:
+                topic.tell_state(frames.state(conversation, "queued", place, None))
 
     # --- the safety net ----------------------------------------------------------------------------
     async def _look(self) -> None:
@@ -240,18 +250,30 @@ def _glance(ids: list[uuid.UUID]) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-def _news(ids: list[uuid.UUID], cases: set[tuple[int, str, str]], counted: bool) -> tuple[list[frames.Frame], list[str]]:
+@dataclass(slots=True)
+class News:
+    """What a look at the database found: frames for participants, places in the line, lines for consoles."""
+
+    states: list[frames.Frame]
+    places: dict[uuid.UUID, waiting_line.Place]
+    lines: list[str]
+
+
+def _read_news(ids: list[uuid.UUID], queued: bool, cases: set[tuple[int, str, str]], counted: bool) -> News:
     lines = [frames.line(frame) for frame in _case_frames(cases)]
     if counted:
         lines.append(frames.line({"type": "queue.changed", "counts": waiting_line.counts()}))
-    return state_frames(ids), lines
+    return News(state_frames(ids), waiting_line.places() if queued else {}, lines)
+
+
+SHOWN = ("id", "state", "agent__display_name", "agent__realm")
 
 
 def state_frames(ids: list[uuid.UUID]) -> list[frames.Frame]:
     """``state`` frames of conversations, with their places in the line."""
     if not ids:
         return []
-    found = list(Conversation.objects.filter(pk__in=ids).select_related("agent"))
+    found = list(Conversation.objects.filter(pk__in=ids).select_related("agent").only(*SHOWN))
     places = waiting_line.places() if any(each.state == "queued" for each in found) else {}
     return [
         frames.state(each.id, each.state, places.get(each.id), shown_name(each.agent) if each.agent else None)
