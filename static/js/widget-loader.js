@@ -21,7 +21,7 @@
       border: 0; border-radius: 16px; background: #fff; box-shadow: 0 8px 32px rgb(0 0 0 / 30%); color-scheme: light dark; }
     [hidden] { display: none; }
     @media (max-width: 60rem) { button { bottom: calc(20px + ${lift}px); right: 16px; } iframe { bottom: calc(84px + ${lift}px); height: min(640px, calc(100vh - 104px - ${lift}px)); } }
-    @media (max-width: 30rem) { iframe { inset: 0; width: 100%; height: 100%; height: 100dvh; border-radius: 0; } }
+    @media (max-width: 30rem) { button { min-height: 44px; padding: 0 16px; font-size: 15px; } iframe { inset: 0; width: 100%; height: 100%; height: 100dvh; border-radius: 0; } }
     @media (prefers-color-scheme: dark) { button:focus-visible { outline-color: #9ec5ff; } iframe { background: #162129; } }
     @media print { button, iframe { display: none; } }`;
 
