@@ -20,7 +20,7 @@ from config.security import audit
 from portal.access import require
 from portal.models import User
 
-PAGE = 30
+PAGE = 20
 MOST = 100
 RECENTLY = timedelta(days=7)
 
