@@ -41,11 +41,16 @@ class Sighting:
     own: bool
 
 
-def who_saw(patient: Patient, *, before: int | None = None, limit: int = 50) -> list[Sighting]:
+def who_saw(
+    patient: Patient, *, before: int | None = None, limit: int = 50, own: bool = True
+) -> list[Sighting]:
     """Who did or saw what of the patient's record, newest first; ``before`` is the last entry of the page
-    before this one. The caller has made sure that whoever asks may know.
+    before this one. ``own=False`` leaves out what the patient did. The caller has made sure that whoever
+    asks may know.
     """
     entries = entries_about(patient).exclude(kind__in=UNTOLD)
+    if not own and patient.user_id is not None:
+        entries = entries.exclude(actor_id=patient.user_id)
     if before is not None:
         entries = entries.filter(pk__lt=before)
     page = list(entries.order_by("-pk")[:limit])

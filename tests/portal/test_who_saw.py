@@ -1,8 +1,10 @@
 """Who saw my record: who, role, when, why, in words (R-SEC-4)."""
 
+import pytest
 from django.urls import reverse
 
 from config.security import audit
+from portal.access import System
 from tests import factories
 from tests.people import signed_in
 
@@ -24,19 +26,30 @@ def test_a_colleagues_look_is_told_in_words(patient, patient_client):
     assert "Orders" in page
 
 
+def test_ones_own_looks_are_apart_and_a_tasks_are_not_lost(patient, patient_client):
+    patient_client.get(reverse("portal:orders"))
+    opened_by(System("export"), patient)
+    others = patient_client.get(PAGE).context["rows"]
+    everybody = patient_client.get(PAGE, {"everybody": ""}).context["rows"]
+    assert "Automatic process" in {row.who for row in others}
+    assert not any(row.own for row in others)
+    assert any(row.own for row in everybody)
+
+
 def test_other_peoples_records_do_not_show(patient, patient_client):
     agent = factories.UserFactory(roles=["agent"], display_name="Robin Reader")
     opened_by(agent, factories.PatientFactory())
     assert "Robin Reader" not in patient_client.get(PAGE).content.decode()
 
 
-def test_it_goes_back_page_by_page_without_gap_or_double(patient, patient_client):
+@pytest.mark.parametrize("kind", ["", "everybody&"])
+def test_it_goes_back_page_by_page_without_gap_or_double(patient, patient_client, kind):
     opened_by(factories.UserFactory(roles=["agent"]), patient, times=70)
-    seen, address = [], PAGE
+    seen, address = [], f"{PAGE}?{kind}"
     while address:
         context = patient_client.get(address).context
         seen += [row.entry_id for row in context["rows"]]
-        address = f"{PAGE}?before={context['earlier']}" if context["earlier"] else ""
+        address = f"{PAGE}?{kind}before={context['earlier']}" if context["earlier"] else ""
     assert len(seen) == len(set(seen)) >= 70
     assert seen == sorted(seen, reverse=True)
 
