@@ -55,7 +55,7 @@ def ours():
 
 
 def admins():
-    """The admin's pages by name. Its catch-all and its redirects by object have regular expressions or none."""
+    """The admin's pages by name. Its catch-all has none."""
     return [one for one in routes() if one[2] and one[2][0] == "admin" and one[1].name]
 
 
@@ -100,7 +100,7 @@ def realm_of(role):
     return "staff" if role in doors.STAFF else "patient"
 
 
-# --- the table is whole -----------------------------------------------------------------------------------
+# --- the table is whole ----------------------------------------------------------------------------
 
 
 def unlisted(found, table):
@@ -129,7 +129,7 @@ def test_public_list_and_table_agree():
     assert {name for name, who in doors.URLS.items() if who == doors.PUBLIC} == access.PUBLIC
 
 
-# --- URLs by roles -----------------------------------------------------------------------------------------
+# --- URLs by roles ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("role", sorted(doors.EVERYBODY))
@@ -192,7 +192,7 @@ def test_sensitive_acts_want_a_fresh_proof(name, marked):
     assert signed_in(patient.user, proved=False).get(reverse(name)).url.startswith("/prove?")
 
 
-# --- planted violations --------------------------------------------------------------------------------------
+# --- planted violations ----------------------------------------------------------------------------
 
 
 def open_by_mistake(request):
@@ -225,7 +225,7 @@ def test_door_on_a_planted_view_holds(settings):
     assert signed_in(person("technician")).get("/guarded").status_code == 403
 
 
-# --- unsafe and safe methods -----------------------------------------------------------------------------------
+# --- unsafe and safe methods ----------------------------------------------------------------------------
 
 
 def test_posts_want_a_token(marked):
@@ -299,7 +299,7 @@ def test_gets_leave_the_database_as_it_was(role):
     assert wrong == {}
 
 
-# --- sockets ---------------------------------------------------------------------------------------------------
+# --- sockets ----------------------------------------------------------------------------
 
 
 def socket_of(client, address, origin=b"http://testserver"):

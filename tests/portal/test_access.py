@@ -84,7 +84,7 @@ def test_system_may():
     assert allowed(System("sweeper"), "records.export")
 
 
-# --- roles ------------------------------------------------------------------------------------------------
+# --- roles ----------------------------------------------------------------------------
 
 
 def test_nobody_changes_their_own_roles(administrator):
@@ -164,7 +164,7 @@ def test_fresh_installation_has_nobody():
     assert not User.objects.exists()
 
 
-# --- what goes round every request --------------------------------------------------------------------------
+# --- what goes round every request ----------------------------------------------------------------------------
 
 
 def test_trail_knows_who_from_where_and_in_which_request():
@@ -211,7 +211,7 @@ def test_no_trail_answers_scripts_with_json(no_trail):
     assert answer.json()["error"]["code"] == "unavailable"
 
 
-# --- letters --------------------------------------------------------------------------------------------------
+# --- letters ----------------------------------------------------------------------------
 
 
 def test_letter_waits_while_the_mail_server_is_away(monkeypatch, mailoutbox):

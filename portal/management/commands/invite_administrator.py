@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
-        parser.add_argument("--print", action="store_true", help="show the link here, where no mail goes out yet")
+        parser.add_argument("--print", action="store_true", help="show the link here")
 
     def handle(self, *args: Any, **options: Any) -> None:
         actor = System("invite_administrator")
