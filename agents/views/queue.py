@@ -17,7 +17,10 @@ NOBODY = UUID(int=0)
 
 
 def frame(view: queue.View) -> dict[str, Any]:
-    """What every page of the console needs. ``nobody`` holds the place of an id in addresses for scripts."""
+    """What every page of the console needs; it asks for the rail's counts once it stands.
+
+    ``nobody`` holds the place of an id in addresses for scripts.
+    """
     return {
         "views": queue.VIEWS.values(),
         "view": view,
@@ -56,7 +59,7 @@ def console(request: StaffRequest) -> HttpResponseBase:
 def view(request: StaffRequest, code: str) -> HttpResponseBase:
     chosen = view_or_404(code)
     shown = {"page": queue.page(request.user, chosen), "pane": "queue"}
-    return render(request, "agents/console/desk.html", desk(request, chosen) | shown)
+    return render(request, "agents/console/desk.html", frame(chosen) | shown)
 
 
 @require_GET

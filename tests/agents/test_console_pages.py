@@ -476,7 +476,7 @@ def test_preferences(agent: Client) -> None:
     assert agent.post(at("preferences"), {"enter_sends": "on", "sounds": "none"}).status_code == 204
     kept = Preferences.objects.get(user=agent.user)
     assert (kept.shortcuts, kept.enter_sends, kept.sounds) == (False, True, "none")
-    assert b'data-shortcuts="no"' in agent.get(at("console")).content
+    assert b'data-shortcuts="no"' in agent.get(at("rail")).content
 
 
 def test_a_poll_is_a_sign_of_life_and_tells_numbers_alone(agent: Client) -> None:
