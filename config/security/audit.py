@@ -11,18 +11,19 @@ sealed fields are named and never quoted, querysets put bulk writes on the trail
 written together or not at all.
 """
 
+import json
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 import auditlog
 from auditlog.registry import AuditlogModelRegistry
-from django.db import Error, models, transaction
+from django.db import Error, connection, models, transaction
 from django.db.models.signals import post_delete, post_init, post_save
 from django.utils.encoding import smart_str
 
@@ -362,21 +363,33 @@ def _log_bulk(kind: str, model: type[models.Model], rows: list[tuple[Any, Any]],
 
 
 def created(model: type[models.Model], rows: Iterable[tuple[Any, int | None, Context]]) -> None:
-    """Entries for rows that a statement of the caller's own inserted: key, patient, and who is behind it."""
-    entry, what, kind = auditlog.get_logentry_model(), model._meta.label_lower, content_type(model)
-    entry.objects.bulk_create(
-        entry(
-            kind="create",
-            action=CREATE,
-            what=what,
-            content_type=kind,
-            object_pk=str(key),
-            object_id=key,
-            subjects=[] if subject is None else [subject],
-            **_columns(who),
-        )
-        for key, subject, who in rows
+    """Entries for rows that a statement of the caller's inserted: key, patient, and who is behind it. One
+    statement for all, made without the ORM: chat writes by the hundred.
+    """
+    entry = auditlog.get_logentry_model()(
+        kind="create", action=CREATE, what=model._meta.label_lower, content_type=content_type(model)
     )
+    common = {field.column: getattr(entry, field.attname) for field in _written(type(entry))}
+    told = [
+        common
+        | {"object_pk": str(key), "object_id": key, "subjects": [] if subject is None else [subject]}
+        | _columns(who)
+        for key, subject, who in rows
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_many(type(entry)), [json.dumps(told, default=str)])
+
+
+def _written(entry: type[models.Model]) -> list[Any]:
+    return [field for field in entry._meta.concrete_fields if not field.primary_key]
+
+
+@cache
+def _many(entry: type[models.Model]) -> str:
+    quote = connection.ops.quote_name
+    table = quote(entry._meta.db_table)
+    columns = ", ".join(quote(field.column) for field in _written(entry))
+    return f"INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s)"  # noqa: S608 - names of ours
 
 
 def _columns(who: Context) -> dict[str, Any]:
