@@ -65,7 +65,7 @@ def _is_patient(user: Any) -> bool:
 
 
 def _identity(request: HttpRequest) -> str:
-    """Changes at sign-in and sign-out, so that the tab forgets the conversation of whoever was here before."""
+    """Changes at sign-in and sign-out, so that the tab forgets the conversation of who was here before."""
     if not _is_patient(request.user):
         return "guest"
     return crypto.mac(IDENTITY, f"{request.user.pk}:{request.session.session_key}".encode())[:12].hex()

@@ -66,12 +66,21 @@ def serve(route: Route) -> None:
     return route.fulfill(body=html, headers=headers)
 
 
+_running: list[Any] = []
+
+
 @contextmanager
 def chromium() -> Iterator[Any]:
+    """The one that runs already, or one of our own: Playwright's loop starts once in a thread."""
+    if _running:
+        yield _running[-1]
+        return
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        _running.append(play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]))
+        try:
+            yield _running[-1]
+        finally:
+            _running.pop().close()
 
 
 def open_page(
@@ -80,7 +89,7 @@ def open_page(
     """A page whose ``problems`` collect what the console and the policy complain of."""
     width, height = SIZES[size]
     page: Page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-    page.set_default_timeout(5000)
+    page.set_default_timeout(20_000)
     page.problems = []  # type: ignore[attr-defined]
     page.on("pageerror", lambda error: page.problems.append(str(error)))  # type: ignore[attr-defined]
     page.on("console", lambda said: _note(page, said))

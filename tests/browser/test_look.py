@@ -1,6 +1,5 @@
 """The look on its base pages, in Chromium: readable to all, whole at every width, quiet under the policy."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,11 +10,13 @@ pytestmark = pytest.mark.browser
 
 PAGES = ["portal", "auth", "console/thread", "console/queue", "console/context", "widget"]
 
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with stage.chromium() as browser:
-        yield browser
+FIELDS = "input:not([type=checkbox], [type=radio], [type=file])"
+HEIGHTS = f"""[...document.querySelectorAll('button, a.btn, nav a, select, .links a, {FIELDS}')]
+  .filter(each => each.checkVisibility())
+  .map(each => [each.getBoundingClientRect().height, each.outerHTML.slice(0, 80)])"""
+PUT = """html => {
+  try { document.querySelector('main').innerHTML = html; return 'taken' } catch (error) { return error.name }
+}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -41,8 +42,7 @@ def test_no_page_is_wider_than_its_window(browser: Any, name: str, size: str) ->
 def test_targets_in_the_portal_are_44_px(browser: Any) -> None:
     page = stage.open_page(browser, "phone")
     page.goto(f"{stage.HOME}/portal")
-    heights = page.evaluate("""[...document.querySelectorAll('button, a.btn, nav a, select, .links a, input:not([type=checkbox], [type=radio], [type=file])')]
-      .filter(each => each.checkVisibility()).map(each => [each.getBoundingClientRect().height, each.outerHTML.slice(0, 80)])""")
+    heights = page.evaluate(HEIGHTS)
     assert [each for each in heights if each[0] < 43.5] == []
     page.close()
 
@@ -63,13 +63,12 @@ def test_what_would_run_is_refused_by_the_page_itself(browser: Any) -> None:
     """Trusted Types: a fragment with a script or a handler never becomes part of the page (R-SEC)."""
     page = stage.open_page(browser)
     page.goto(f"{stage.HOME}/portal")
-    put = "html => { try { document.querySelector('main').innerHTML = html; return 'taken' } catch (error) { return error.name } }"
-    assert page.evaluate(put, "<p>plain &lt;script&gt; on words</p>") == "taken"
+    assert page.evaluate(PUT, "<p>plain &lt;script&gt; on words</p>") == "taken"
     for planted in [
         "<script>1</script>",
         "<img src=x onerror=1>",
         "<a href=' javascript:1'>x</a>",
         "<iframe srcdoc=x>",
     ]:
-        assert page.evaluate(put, planted) == "TypeError"
+        assert page.evaluate(PUT, planted) == "TypeError"
     page.close()

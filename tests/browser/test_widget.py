@@ -1,4 +1,4 @@
-"""The chat widget in Chromium, on a page of another origin, with a scripted server behind it (R-CHAT-1, R-CHAT-2)."""
+"""The chat widget in Chromium, on a page of another origin, before a scripted server (R-CHAT-1, R-CHAT-2)."""
 
 import json
 from collections.abc import Iterator
@@ -90,12 +90,6 @@ class Server:
         return row
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with stage.chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def server() -> Server:
     return Server()
@@ -132,7 +126,7 @@ def write(frame: Frame, text: str) -> None:
 
 
 def test_where_the_browser_denies_storage_the_chat_still_works(browser: Any, server: Server) -> None:
-    """A frame of another site, as browsers that block foreign cookies treat it: the ticket is held in memory."""
+    """As browsers that block foreign cookies treat a frame of another site: the ticket is held in memory."""
     page = stage.open_page(browser, also=server.attach)
     page.route(
         "http://elsewhere.localhost/", lambda route: route.fulfill(body=FOREIGN, content_type="text/html")
@@ -221,9 +215,8 @@ def test_escape_hides_it_and_what_comes_is_counted_on_the_button(shop: Page, ser
 def test_a_message_from_another_page_moves_nothing(shop: Page, server: Server) -> None:
     """Neither side listens to an origin that is not the other's."""
     frame = begun(shop)
-    frame.evaluate(
-        "window.dispatchEvent(new MessageEvent('message', {origin: 'http://evil.localhost', source: parent, data: {dme: 1, type: 'shut'}}))"
-    )
+    forged = "{origin: 'http://evil.localhost', source: parent, data: {dme: 1, type: 'shut'}}"
+    frame.evaluate(f"window.dispatchEvent(new MessageEvent('message', {forged}))")
     shop.evaluate("window.postMessage({dme: 1, type: 'close'}, '*')")
     shop.wait_for_timeout(100)
     assert shop.locator("iframe").is_visible()
@@ -252,7 +245,7 @@ def test_files_that_can_not_be_taken_are_refused_with_words(shop: Page, server: 
     frame = begun(shop)
     files = [{"name": "run.exe", "mimeType": "application/x-msdownload", "buffer": b"MZ"}]
     frame.set_input_files(
-        "[data-part=files]", files + [{"name": "empty.pdf", "mimeType": "application/pdf", "buffer": b""}]
+        "[data-part=files]", [*files, {"name": "empty.pdf", "mimeType": "application/pdf", "buffer": b""}]
     )
     said = frame.inner_text("[data-part=pending]")
     assert "can't take this kind of file" in said

@@ -42,9 +42,7 @@ def _tokens(source: str) -> Iterator[Token]:
 
 def _plain(source: str) -> str:
     """The markup with every variable and tag taken out."""
-    return "".join(
-        token.contents if token.token_type == TokenType.TEXT else " " for token in _tokens(source)
-    )
+    return "".join(token.contents if token.token_type == TokenType.TEXT else " " for token in _tokens(source))
 
 
 class Reader(HTMLParser):
