@@ -23,6 +23,7 @@ from tests.sockets import Socket
 
 pytestmark = pytest.mark.django_db
 IN = 299
+WALK_ALL = {"administrator", "agent", "patient"}  # one that gets in, one of each realm that does not
 PARAMETERS = {"uuid": uuid.UUID(int=7), "int": 7, "str": "x", "slug": "x", "path": "7"}
 
 
@@ -149,6 +150,8 @@ def test_admin_opens_to_three_roles(role, marked):
     wanted = IN if role in doors.ADMIN else 403 if role in doors.STAFF else 404
     pages = admins()
     assert len(pages) > 10
+    if role not in WALK_ALL:
+        pages = pages[::10]
     assert {client.get(address_of(name, values)).status_code for name, _, _, values in pages} == {wanted}
 
 
@@ -168,7 +171,7 @@ def test_anonymous_is_sent_to_sign_in(marked):
     assert wrong == {}
 
 
-@pytest.mark.parametrize("role", sorted(doors.STAFF))
+@pytest.mark.parametrize("role", ["agent", "supervisor", "administrator"])
 def test_staff_before_the_factor_reach_nothing(role, marked):
     """A5: on every path, the admin's included."""
     client = signed_in(person(role), factor=False)
