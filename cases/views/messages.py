@@ -32,7 +32,19 @@ FOLDER_NAMES = {
 }
 
 access_trail.THINGS.update(
-    {"cases.messages": gettext_lazy("List of messages"), "cases.thread": gettext_lazy("Messages")}
+    {
+        "cases.messages": gettext_lazy("List of messages"),
+        "cases.thread": gettext_lazy("Messages"),
+        "cases.message": gettext_lazy("A message"),
+        "cases.conversation": gettext_lazy("Messages"),
+        "cases.customerdraft": gettext_lazy("A message not sent yet"),
+        "cases.case": gettext_lazy("A question or request"),
+        "cases.caseevent": gettext_lazy("A question or request"),
+        "case context": gettext_lazy("A question or request, with your record"),
+        "chat": gettext_lazy("Live chat"),
+        "chat joined": gettext_lazy("Live chat"),
+        "chat read": gettext_lazy("Live chat"),
+    }
 )
 
 

@@ -18,8 +18,29 @@ from portal.records import Record
 
 CHOSEN = "record"
 
-# How the pages read in "Who saw my record".
-THINGS = {
+# How pages, and rows that were written, read in "Who saw my record".
+ROWS = {
+    "portal.patient": _("Your details"),
+    "portal.caregiver": _("Somebody who helps you"),
+    "portal.consent": _("Contact choices"),
+    "portal.contactchange": _("A change of contact"),
+    "portal.dataexport": _("Copy of all data"),
+    "portal.device": _("A device"),
+    "portal.diagnosis": _("A diagnosis"),
+    "portal.document": _("A document"),
+    "portal.invitation": _("An invitation"),
+    "portal.orderline": _("An item of an order"),
+    "portal.ordermilestone": _("A step of an order"),
+    "portal.prescription": _("A prescription"),
+    "portal.shipment": _("A shipment"),
+    "portal.shipmentevent": _("News of a shipment"),
+    "portal.shipmentline": _("An item of a shipment"),
+    "portal.upload": _("A file on its way to us"),
+    "document": _("A document"),
+    "thumbnail": _("A small picture of a document"),
+    "unfinished uploads": _("A file on its way to us"),
+}
+PAGES = {
     "portal.home": _("Home page"),
     "portal.orders": _("Orders"),
     "portal.order": _("An order"),
@@ -34,7 +55,7 @@ THINGS = {
     "my_data.passphrase": _("Passphrase of the copy"),
     "my_data.download": _("Copy of all data"),
 }
-access_trail.THINGS.update(THINGS)
+access_trail.THINGS.update(ROWS | PAGES)
 
 Page = Callable[Concatenate[HttpRequest, Record, ...], HttpResponseBase]
 View = Callable[..., HttpResponseBase]

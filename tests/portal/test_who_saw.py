@@ -36,6 +36,14 @@ def test_ones_own_looks_are_apart_and_a_tasks_are_not_lost(patient, patient_clie
     assert any(row.own for row in everybody)
 
 
+def test_what_was_written_is_told_in_words_and_not_by_table(patient, patient_client):
+    with audit.acting(factories.UserFactory(roles=["agent"])):
+        factories.DocumentFactory(patient=patient)
+        factories.OrderLineFactory(order=factories.OrderFactory(patient=patient))
+    things = {str(row.thing) for row in patient_client.get(PAGE).context["rows"]}
+    assert {"A document", "An order", "An item of an order"} <= things
+
+
 def test_other_peoples_records_do_not_show(patient, patient_client):
     agent = factories.UserFactory(roles=["agent"], display_name="Robin Reader")
     opened_by(agent, factories.PatientFactory())
