@@ -12,8 +12,17 @@ from django.utils.translation import gettext as _
 
 from cases import canned, cases, frames, history, live
 from cases.cases import Conflict
-from cases.drafts import BIGGEST_SEQ, LONGEST_CHOICE, MOST_ATTACHMENTS, SYSTEM, Draft, Refused, Stored
-from cases.drafts import checked_body, storable
+from cases.drafts import (
+    BIGGEST_SEQ,
+    LONGEST_CHOICE,
+    MOST_ATTACHMENTS,
+    SYSTEM,
+    Draft,
+    Refused,
+    Stored,
+    checked_body,
+    storable,
+)
 from cases.models import Case, Conversation
 from cases.people import author_of, is_staff, may_say, shown_name, takes_part
 from cases.signals import contact_waiting

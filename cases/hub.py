@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -166,7 +166,7 @@ class Hub:
         marks = [topic.mark for topic in topics]
         try:
             found = await self._reader_lane.run(history.since, marks)
-        except Exception as error:  # noqa: BLE001 - the next look tries again
+        except Exception as error:
             logger.warning("New messages can't be read: %s.", type(error).__name__)
             return
         for frame in found:
@@ -193,7 +193,7 @@ class Hub:
         cases = news.cases if self.consoles else set()
         try:
             found = await self.desk_lane.run(_read_news, asked, queued, cases, bool(self.consoles))
-        except Exception as error:  # noqa: BLE001 - the next look tries again
+        except Exception as error:
             logger.warning("States can't be read: %s.", type(error).__name__)
             return
         for frame in found.states:
@@ -218,7 +218,7 @@ class Hub:
             try:
                 await self._look_at_sessions()
                 await self._look_at_conversations()
-            except Exception as error:  # noqa: BLE001 - the database may be away
+            except Exception as error:
                 logger.warning("Conversations can't be looked at: %s.", type(error).__name__)
 
     async def _look_at_sessions(self) -> None:

@@ -67,6 +67,9 @@ ATTACHABLE = """
 ATTACH = """
     INSERT INTO cases_messageattachment (message_id, document_id) SELECT * FROM unnest(%s::bigint[], %s::bigint[])
 """
+NOTICE = """
+    INSERT INTO cases_notice (message_id, state, due_at, tries) SELECT unnest(%s::bigint[]), 'due', now(), 0
+"""
 OUT_OF_REACH = [DocumentState.REFUSED, DocumentState.INFECTED, DocumentState.WITHDRAWN]
 
 
@@ -220,12 +223,20 @@ class Ledger:
         for entry in self.entries:
             entry.id = ids[entry.page.id, entry.seq, entry.staff_seq]
         self._attach()
+        if self.answers:
+            _run(NOTICE, [self.answers])
         audit.created(Message, [_trail_row(entry) for entry in self.entries])
         _run(TURN, [json.dumps([_turned(page) for page in self.turned])])
 
     @property
     def turned(self) -> list[Page]:
         return list({id(entry.page): entry.page for entry in self.entries}.values())
+
+    @property
+    def answers(self) -> list[int]:
+        """Replies of ours in the portal, which the patient has to hear of elsewhere."""
+        said = (each for each in self.entries if each.page.channel == "portal" and each.draft.kind == "reply")
+        return [each.id for each in said if each.draft.author.is_staff]
 
     def _attach(self) -> None:
         pairs = [(entry.id, document) for entry in self.entries for document in entry.documents]

@@ -122,14 +122,14 @@ class Wire:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await get_channel_layer().group_send(GROUP, hint.packed())
-        except Exception as error:  # noqa: BLE001 - whatever the client of the layer raises, chat goes on
+        except Exception as error:
             logger.warning("The channel layer did not take a hint: %s.", type(error).__name__)
 
     async def _listen(self) -> None:
         while True:
             try:
                 await self._hear()
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:
                 logger.warning("The channel layer can't be heard: %s.", type(error).__name__)
             await asyncio.sleep(random.uniform(0.5, 2))  # noqa: S311 - nodes should not come back in step
 

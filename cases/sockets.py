@@ -165,7 +165,7 @@ class ChatSocket:
         try:
             while self._lines:
                 await self._send({"type": "websocket.send", "text": self._lines.popleft()})
-        except Exception:  # noqa: BLE001 - each server has its own error for a client that is gone
+        except Exception:
             self._lines.clear()
         finally:
             self._flushing = None

@@ -16,6 +16,7 @@ QUIET = {
 }
 EXEMPT = {
     "cases.ReadMark": "How far somebody has read; the reading itself is on the trail.",
+    "cases.Notice": "Whether a mail went out; the message it tells of is watched.",
     "cases.Inbound": "Ids of contacts taken in; the message each became is watched.",
     "cases.CustomerDraft": "Words not sent yet, seen by their author alone; sent, they are watched.",
 }

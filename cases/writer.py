@@ -11,7 +11,7 @@ from functools import partial
 
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 
-from cases import live
+from cases import live, notices
 from cases.drafts import Draft, Outcome, Refused, Stored
 from cases.ledger import Entry, Ledger
 from cases.sealing import Sealed, seal
@@ -90,14 +90,16 @@ def _together(batch: list[Sealed]) -> list[Outcome]:
         entered = [ledger.enter(sealed) for sealed in batch]
         ledger.store()
         if ledger.entries:
-            transaction.on_commit(partial(_announce, ledger.entries))
+            transaction.on_commit(partial(_announce, ledger.entries, ledger.answers))
     return [outcome.stored() if isinstance(outcome, Entry) else outcome for outcome in entered]
 
 
-def _announce(entries: list[Entry]) -> None:
+def _announce(entries: list[Entry], answers: list[int]) -> None:
     """Best effort: the messages are stored, whoever fails to hear of them."""
     live.messages_stored({(entry.page.id, entry.page.case_id) for entry in entries})
     if any(entry.page.accepted for entry in entries):
         live.states_changed({entry.page.id for entry in entries if entry.page.accepted})
+    if answers:
+        notices.soon(answers)
     for entry in entries:
         message_stored.send_robust(None, conversation_id=entry.page.id, message_id=entry.id)

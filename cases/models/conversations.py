@@ -1,7 +1,6 @@
 """Conversations and their messages, on whatever channel they came."""
 
 import uuid
-
 from typing import Any
 
 from django.conf import settings

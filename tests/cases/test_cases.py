@@ -10,7 +10,15 @@ from cases import cases, conversations
 from cases.cases import Conflict
 from cases.models import Case, CaseEvent, Conversation, Message
 from portal.models import AccessEntry
-from tests.factories import CaseFactory, ConversationFactory, OrderFactory, PatientFactory, ReasonFactory, TeamFactory, UserFactory
+from tests.factories import (
+    CaseFactory,
+    ConversationFactory,
+    OrderFactory,
+    PatientFactory,
+    ReasonFactory,
+    TeamFactory,
+    UserFactory,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

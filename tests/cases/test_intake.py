@@ -13,7 +13,14 @@ from cases.channels import portal
 from cases.drafts import Refused
 from cases.models import Case, Conversation, Inbound, Message
 from portal.models import Patient
-from tests.factories import ReasonFactory, TeamFactory, caregiver_of, patient_with_user, DocumentFactory, UserFactory
+from tests.factories import (
+    DocumentFactory,
+    ReasonFactory,
+    TeamFactory,
+    UserFactory,
+    caregiver_of,
+    patient_with_user,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,0 +1,79 @@
+"""Telling patients that a message waits, without a word of what it says (R-SHIP-3)."""
+
+import contextlib
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from kombu.exceptions import OperationalError
+
+from cases.models import Notice
+from config.integrations import mail
+from config.integrations.breaker import PartnerDown, PartnerRefuses
+from portal import consent
+from portal.models import Patient
+
+MOST_TRIES = 20
+AT_ONCE = 50
+FIRST_WAIT = timedelta(minutes=1)
+
+
+def send(notice_id: int) -> bool:
+    """Send one notice that is due; a second run finds it settled. Whether it went out."""
+    with transaction.atomic():
+        due = Notice.objects.select_for_update(skip_locked=True, of=("self",))
+        notice = due.select_related("message__conversation__patient").filter(pk=notice_id, state="due").first()
+        if notice is None:
+            return False
+        notice.tries += 1
+        notice.state = _told(notice)
+        notice.settled_at = None if notice.state == "due" else timezone.now()
+        notice.due_at = timezone.now() + FIRST_WAIT * min(2**notice.tries, 60)
+        notice.save()
+    return notice.state == "sent"
+
+
+def _told(notice: Notice) -> str:
+    patient = notice.message.conversation.patient
+    if patient is None or not patient.email or not _wanted(patient):
+        return "skipped"
+    try:
+        mail.send(patient.email, *_in_words(patient))
+    except PartnerRefuses:
+        return "failed"
+    except PartnerDown:
+        return "failed" if notice.tries >= MOST_TRIES else "due"
+    return "sent"
+
+
+def _wanted(patient: Patient) -> bool:
+    """Whoever chose e-mail or the portal to be reached by, and did not say no to it."""
+    refused = consent.standing(patient).get(("email", "orders"))
+    return patient.preferred_channel in {"email", "portal"} and (refused is None or refused.granted)
+
+
+def _in_words(patient: Patient) -> tuple[str, str]:
+    with translation.override(patient.language):
+        subject = _("A message is waiting for you")
+        text = _("%(supplier)s wrote to you. Sign in to read it: %(link)s") % {
+            "supplier": settings.SUPPLIER_NAME,
+            "link": settings.PUBLIC_URL,
+        }
+    return subject, text
+
+
+def due() -> list[int]:
+    """Notices whose time has come."""
+    waiting = Notice.objects.filter(state="due", due_at__lte=timezone.now()).order_by("due_at")
+    return list(waiting.values_list("pk", flat=True)[:AT_ONCE])
+
+
+def soon(message_ids: list[int]) -> None:
+    """Have new notices sent at once; where no task can be handed over, the sweep finds them."""
+    from cases.tasks import send_notice  # the tasks import this rule
+
+    for pk in Notice.objects.filter(message__in=message_ids).values_list("pk", flat=True):
+        with contextlib.suppress(OperationalError):
+            send_notice.apply_async([pk], retry=False)

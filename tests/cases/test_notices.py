@@ -1,0 +1,68 @@
+"""Notices that a message waits: once each, without its content, and never lost."""
+
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from cases import conversations, notices
+from cases.models import Conversation, Notice
+from portal.models import Consent
+from tests.factories import ConversationFactory, PatientFactory, UserFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def no_broker(monkeypatch: pytest.MonkeyPatch, settings: object) -> None:
+    """Tasks go nowhere: what is due is found by the sweep, as after a lost task."""
+    monkeypatch.setattr(notices, "soon", lambda message_ids: None)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"  # type: ignore[attr-defined]
+
+
+def answered(conversation: Conversation) -> Notice:
+    conversations.reply(UserFactory(roles=["agent"]), conversation=conversation, body="Your CPAP mask is on its way.")
+    return Notice.objects.get()
+
+
+def test_a_reply_in_the_portal_is_announced_without_its_content() -> None:
+    notice = answered(ConversationFactory(patient=PatientFactory(email="kim@example.org")))
+    assert notices.due() == [notice.pk]
+    assert notices.send(notice.pk)
+    assert not notices.send(notice.pk), "once"
+    [letter] = mail.outbox
+    assert letter.to == ["kim@example.org"]
+    assert "mask" not in letter.subject + letter.body
+    assert notices.due() == []
+
+
+@pytest.mark.parametrize("how", ["no address", "prefers sms", "said no"])
+def test_who_does_not_want_mail_gets_none(how: str) -> None:
+    patient = PatientFactory(
+        email="" if how == "no address" else "kim@example.org",
+        preferred_channel="sms" if how == "prefers sms" else "portal",
+    )
+    if how == "said no":
+        Consent.objects.create(patient=patient, channel="email", topic="orders", granted=False)
+    assert not notices.send(answered(ConversationFactory(patient=patient)).pk)
+    assert Notice.objects.get().state == "skipped"
+    assert mail.outbox == []
+
+
+def test_a_mail_server_that_is_away_is_tried_again(settings: object) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # type: ignore[attr-defined]
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1  # type: ignore[attr-defined]
+    notice = answered(ConversationFactory())
+    assert not notices.send(notice.pk)
+    notice.refresh_from_db()
+    assert (notice.state, notice.tries) == ("due", 1)
+    assert timezone.now() + timedelta(minutes=1) < notice.due_at
+    assert notices.due() == []
+
+
+def test_notes_and_chats_need_no_notice() -> None:
+    agent = UserFactory(roles=["agent"])
+    conversations.note(agent, conversation=ConversationFactory(), body="Note")
+    conversations.reply(agent, conversation=ConversationFactory(channel="chat"), body="Here")
+    assert not Notice.objects.exists()
