@@ -164,7 +164,7 @@ def test_fresh_installation_has_nobody():
     assert not User.objects.exists()
 
 
-# --- what goes round every request ----------------------------------------------------------------------------
+# --- what goes round every request ----------------------------
 
 
 def test_trail_knows_who_from_where_and_in_which_request():
