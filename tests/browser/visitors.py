@@ -15,7 +15,8 @@ from tests.browser import stage
 STAFF_REALM = {"agent", "billing", "lead", "supervisor", "administrator", "auditor"}
 CODE = re.compile(r"code is (\d{6}) now")
 SIZES = {"narrow": (320, 640), "phone": (390, 844), "desktop": (1280, 800), "wide": (1440, 900)}
-PATIENCE = 15_000  # ms: two cores may serve six processes and four browsers
+PATIENCE = 20_000  # ms: two cores may serve six processes and four browsers
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass
