@@ -33,10 +33,16 @@ class Passkey:
         point = self.key.public_key().public_numbers()
         public = {1: 2, 3: -7, -1: 1, -2: point.x.to_bytes(32, "big"), -3: point.y.to_bytes(32, "big")}
         held = bytes(16) + len(self.id).to_bytes(2, "big") + self.id + cbor2.dumps(public)
-        attested = {"fmt": "none", "attStmt": {}, "authData": self._data(PRESENT | VERIFIED | ATTESTED) + held}
+        attested = {
+            "fmt": "none",
+            "attStmt": {},
+            "authData": self._data(PRESENT | VERIFIED | ATTESTED) + held,
+        }
         client = self._client("webauthn.create", options["challenge"])
         return self._credential(
-            clientDataJSON=_text(client), attestationObject=_text(cbor2.dumps(attested)), transports=["internal"]
+            clientDataJSON=_text(client),
+            attestationObject=_text(cbor2.dumps(attested)),
+            transports=["internal"],
         )
 
     def get(self, options: dict[str, Any]) -> dict[str, Any]:

@@ -117,7 +117,9 @@ def test_last_passkey_of_staff_stays(agent, passkey):
     assert factors.has_factor(agent)
 
 
-@pytest.mark.parametrize("body", [{}, {"id": "x"}, [], {"id": "x", "rawId": "x", "type": "public-key", "response": {}}])
+@pytest.mark.parametrize(
+    "body", [{}, {"id": "x"}, [], {"id": "x", "rawId": "x", "type": "public-key", "response": {}}]
+)
 def test_nonsense_is_refused(body):
     client = Client()
     client.post("/sign-in/passkey/begin", {}, **JSON)
