@@ -1,6 +1,6 @@
 // What every page does: guards HTML sinks, says things aloud, shows toasts, keeps a form from going twice.
 
-const UNWANTED = /<(script|iframe|object|embed|base|meta)\b|<[^>]*\s(on\w+|srcdoc|style)\s*=|=\s*["']?\s*javascript:/i;
+const UNWANTED = /<(script|iframe|object|embed|base|meta)\b|<[^>]*\s(on\w+|srcdoc|style)\s*=|<[^>]*=\s*["']?\s*javascript:/i;
 
 // Fragments of ours never hold what runs by itself; whatever does is refused, not mended.
 globalThis.trustedTypes?.createPolicy("default", {

@@ -52,6 +52,10 @@ export class Palette {
     if (step) {
       event.preventDefault();
       this.mark(items[(at + step + items.length) % items.length]);
+    } else if (event.key === "Escape") {
+      // A search field would spend the first one on emptying itself.
+      event.preventDefault();
+      this.dialog.close();
     } else if (event.key === "Enter" && event.target === this.words && items[at]) {
       const known = event.target.value.trim() === "" || items[at].closest("#palette-found, #palette-actions");
       if (known) {

@@ -119,6 +119,31 @@ PAGES: list[tuple[str, Fill, int, int]] = [
 ]
 
 
+def desk(patient: Patient, rows: int) -> str:
+    """Cases of an agent, of one patient, with all that may stand beside them; the number of one of them."""
+    everything(patient, rows)
+    for _ in range(rows):
+        case = factories.CaseFactory(patient=patient, state="open")
+        one = factories.ConversationFactory(case=case, patient=patient)
+        case.last_message = factories.message_in(one, "Hello", role="customer")
+        case.save()
+    return str(case.number)
+
+
+# page, whether it wants a case, further arguments, queries, entries on the trail
+DESK_PAGES: list[tuple[str, bool, list[str], int, int]] = [
+    ("agents:console", False, [], 12, 0),
+    ("agents:view", False, ["open"], 12, 1),
+    ("agents:rows", False, ["open"], 12, 1),
+    ("agents:rail", False, [], 12, 0),
+    ("agents:case", True, [], 12, 1),
+    ("agents:case-head", True, [], 12, 1),
+    ("agents:case-new", True, [], 12, 1),
+    ("agents:case-beside", True, [], 12, 1),
+    ("agents:case-more", True, [], 12, 1),
+]
+
+
 def queries_of(client: Client, address: str) -> int:
     client.get(address)  # what is cached for good is cached
     with CaptureQueriesContext(connection) as captured:
@@ -140,6 +165,22 @@ def test_a_page_keeps_to_its_budget(db, name, fill, budget, entries):
         client = signed_in(patient.user)
         before = entries_of(patient)
         counted[rows] = queries_of(client, address)
+        assert entries_of(patient) - before == 2 * entries
+    assert counted[1] == counted[30]
+    assert counted[30] <= budget
+
+
+@pytest.mark.parametrize(
+    ("name", "of_case", "args", "budget", "entries"), DESK_PAGES, ids=[page[0] for page in DESK_PAGES]
+)
+def test_a_page_of_the_desk_keeps_to_its_budget(db, name, of_case, args, budget, entries):
+    counted = {}
+    for rows in (1, 30):
+        patient = factories.PatientFactory()
+        number = desk(patient, rows)
+        client = signed_in(factories.UserFactory(roles=["agent"]))
+        before = entries_of(patient)
+        counted[rows] = queries_of(client, reverse(name, args=[number] if of_case else args))
         assert entries_of(patient) - before == 2 * entries
     assert counted[1] == counted[30]
     assert counted[30] <= budget
