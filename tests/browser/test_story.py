@@ -101,6 +101,7 @@ def test_patient_agent_and_supervisor(demo: Running) -> None:
     close_case(agent)
     expect(frame.locator("[data-part=ended]")).to_be_visible()
     assert NOTE not in frame.inner_text("body")
+    frame.get_by_role("button", name="Hide the chat").click()
     _the_patient_reads(patient)
     _the_supervisor_reads(demo, case)
     assert demo.told() == []
