@@ -169,7 +169,13 @@ def wait(actor: Any, *, case: Case, version: int | None = None) -> Case:
 
 
 def close(
-    actor: Any, *, case: Case, disposition: str, next_step: str, reason: Reason | None = None, version: int | None = None
+    actor: Any,
+    *,
+    case: Case,
+    disposition: str,
+    next_step: str,
+    reason: Reason | None = None,
+    version: int | None = None,
 ) -> Case:
     """The one gate a case leaves by: how it ended, what comes next, what it was about."""
     require(actor, "cases.work", case)
@@ -224,8 +230,12 @@ def seen(actor: Any, *, case: Case) -> None:
 # --- underneath --------------------------------------------------------------------------------------
 def _locked(case: Case, version: int | None) -> Case:
     """The case under lock, its live conversations before it, as the writer takes them."""
-    list(Conversation.objects.filter(case=case).order_by("pk").select_for_update(no_key=True).values_list("pk"))
-    fresh: Case = Case.objects.select_for_update(no_key=True, of=("self",)).select_related("reason").get(pk=case.pk)
+    list(
+        Conversation.objects.filter(case=case).order_by("pk").select_for_update(no_key=True).values_list("pk")
+    )
+    fresh: Case = (
+        Case.objects.select_for_update(no_key=True, of=("self",)).select_related("reason").get(pk=case.pk)
+    )
     if version is not None and fresh.version != version:
         raise _conflict(fresh)
     return fresh
@@ -245,7 +255,9 @@ def _save(case: Case, *fields: str) -> None:
 
 def record(actor: Any, case: Case, kind: str, detail: dict[str, Any] | None = None) -> None:
     """Into the case's line of time; told to the others on commit."""
-    who: dict[str, Any] = {"actor": actor} if isinstance(actor, User) else {"actor_name": getattr(actor, "name", "")[:40]}
+    who: dict[str, Any] = (
+        {"actor": actor} if isinstance(actor, User) else {"actor_name": getattr(actor, "name", "")[:40]}
+    )
     CaseEvent.objects.create(case=case, kind=kind, detail=detail or {}, **who)
     transaction.on_commit(lambda: _tell(case.pk, kind))
 
@@ -262,4 +274,3 @@ def _require_desk(user: User) -> None:
 
 def _live_chats(case: Case) -> Iterable[Conversation]:
     return list(case.conversations.filter(channel="chat").exclude(state="closed").order_by("pk"))
-

@@ -123,7 +123,12 @@ FORMS = {
         (
             {"name": "order_number", "label": gettext_lazy("Order number"), "type": "text", "required": True},
             {"name": "birth_date", "label": gettext_lazy("Date of birth"), "type": "date", "required": False},
-            {"name": "last4", "label": gettext_lazy("or the last four digits of your SSN"), "type": "text", "required": False},
+            {
+                "name": "last4",
+                "label": gettext_lazy("or the last four digits of your SSN"),
+                "type": "text",
+                "required": False,
+            },
         ),
         identify,
     )

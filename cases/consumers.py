@@ -81,4 +81,3 @@ class VisitorSocket(ChatSocket):
 
     def _shows(self, on: bool) -> None:
         live.say(frames.presence(self.ref, self.role_in(self.name), on))
-

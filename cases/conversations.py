@@ -1,5 +1,6 @@
 """What is done in a conversation: said, joined, accepted, handed on, read, closed. Messages go by cases.writer."""
 
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,7 +22,6 @@ from cases.drafts import (
     Refused,
     Stored,
     checked_body,
-    storable,
 )
 from cases.models import Case, Conversation
 from cases.people import author_of, is_staff, may_say, shown_name, takes_part
@@ -34,6 +34,7 @@ from portal.models import User
 __all__ = ["write", "write_one"]
 
 SERVED = ("open", "waiting")
+BUTTON = re.compile(r"[a-z][a-z0-9_.:-]*")
 MARK = """
     INSERT INTO cases_readmark (conversation_id, role, user_id, seq, at) VALUES (%s, %s, %s, %s, now())
     ON CONFLICT (conversation_id, role, user_id) DO UPDATE SET seq = excluded.seq, at = excluded.at
@@ -59,19 +60,25 @@ def draft(
     refs = tuple(attachments)
     if len(refs) > MOST_ATTACHMENTS or len(choice) > LONGEST_CHOICE:
         raise Refused("too_large", "That is too much for one message.")
+    if choice and not BUTTON.fullmatch(choice):
+        raise Refused("invalid", "choice is the value of a button.")
     text = checked_body(body, may_be_empty=bool(refs))
     if is_staff(actor) and kind == "reply" and (places := canned.unresolved(text)):
-        raise Refused("invalid", _("Fill in %(places)s before you send this.") % {"places": ", ".join(places)})
+        raise Refused(
+            "invalid", _("Fill in %(places)s before you send this.") % {"places": ", ".join(places)}
+        )
     author = author_of(actor, conversation)
     context = _context(actor, conversation)
-    return Draft(conversation.pk, author, text, kind, client_id, prev, storable(choice), refs, None, context)
+    return Draft(conversation.pk, author, text, kind, client_id, prev, choice, refs, None, context)
 
 
 def _context(actor: Any, conversation: Conversation) -> audit.Context:
     """Who answers for a message on the trail: the context's, with the case as its purpose."""
     purpose = f"case:{conversation.case_id}" if conversation.case_id else ""
     name = "" if actor.pk else getattr(actor, "name", "") if isinstance(actor, System) else "guest"
-    return replace(audit.context.get(), actor_id=actor.pk, actor_name=name, realm=actor.realm, purpose=purpose)
+    return replace(
+        audit.context.get(), actor_id=actor.pk, actor_name=name, realm=actor.realm, purpose=purpose
+    )
 
 
 def reply(actor: Any, *, conversation: Conversation, **said: Any) -> Stored:
@@ -117,7 +124,9 @@ def join(actor: User, ref: uuid.UUID | str) -> Conversation:
     return conversation
 
 
-def messages(actor: Any, *, conversation: Conversation, after: int = 0, staff_after: int = 0) -> list[frames.Frame]:
+def messages(
+    actor: Any, *, conversation: Conversation, after: int = 0, staff_after: int = 0
+) -> list[frames.Frame]:
     """``message.new`` frames of what came after, at most a page. The caller found the conversation."""
     if is_staff(actor):
         _on_the_trail(actor, conversation, "chat read")
@@ -205,7 +214,9 @@ def hand_on(actor: Any, *, conversation: Conversation, to: User | None) -> Conve
     return found
 
 
-def transfer(actor: Any, *, conversation: Conversation, to: User | None = None, team: Any = None, note: str = "") -> Conversation:
+def transfer(
+    actor: Any, *, conversation: Conversation, to: User | None = None, team: Any = None, note: str = ""
+) -> Conversation:
     """Hand on a chat with its case, to a person or a team."""
     if conversation.case is None:
         return hand_on(actor, conversation=conversation, to=to)
@@ -241,7 +252,9 @@ def thread_of(case: Case) -> Conversation:
     newest = case.conversations.order_by("-started_at").first()
     if newest is not None:
         return newest
-    return Conversation.objects.create(channel=case.channel, case=case, patient=case.patient, subject=case.subject)
+    return Conversation.objects.create(
+        channel=case.channel, case=case, patient=case.patient, subject=case.subject
+    )
 
 
 def _locked(conversation: Conversation) -> Conversation:
@@ -272,4 +285,3 @@ def _in_words(conversation: Conversation, what: str, name: str) -> str:
             "handed_on": _("%(name)s will help you from here."),
             "ended": _("The chat has ended.") if not name else _("%(name)s ended the chat."),
         }[what] % {"name": name}
-

@@ -7,13 +7,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from cases.drafts import storable
-from cases.models import Conversation, CustomerDraft
+from cases.models import Conversation, CustomerDraft, Reason
 from portal.access import require
 from portal.models import Patient
 
 LONGEST_BODY = 10_000
 LONGEST_SUBJECT = 160
-LONGEST_TOPIC = 40
 
 
 def of(actor: Any, *, patient: Patient, conversation: Conversation | None = None) -> CustomerDraft | None:
@@ -51,12 +50,18 @@ def keep(
             defaults={
                 "body": storable(body)[:LONGEST_BODY],
                 "subject": storable(subject)[:LONGEST_SUBJECT],
-                "topic": storable(topic)[:LONGEST_TOPIC],
+                "topic": _known(topic),
                 "client_id": client_id,
                 "changed_at": timezone.now(),
             },
         )
     return draft
+
+
+def _known(topic: str) -> str:
+    """The topic, where it is one of ours: its column is not sealed, so what somebody typed has no place there."""
+    known = topic and Reason.objects.filter(code=storable(topic), offered=True, active=True).exists()
+    return topic if known else ""
 
 
 def discard(actor: Any, *, patient: Patient, conversation: Conversation | None = None) -> None:

@@ -79,7 +79,9 @@ def state(conversation: uuid.UUID, state: str, queue: Frame | None, agent: str |
     }
 
 
-def form_result(conversation: uuid.UUID, client_id: str, form: str, ok: bool, detail: str, tries_left: int) -> Frame:
+def form_result(
+    conversation: uuid.UUID, client_id: str, form: str, ok: bool, detail: str, tries_left: int
+) -> Frame:
     return {
         "type": "form.result",
         "conversation": str(conversation),

@@ -68,7 +68,14 @@ def _attached(message_ids: list[int]) -> dict[int, list[frames.Frame]]:
         for message_id, ref, filename, content_type, size, state, kind in _all(ATTACHED, [message_ids]):
             name = FILENAME.from_db_value(filename)
             found[message_id].append(
-                {"id": str(ref), "name": name, "type": content_type, "size": size, "state": state, "kind": kind}
+                {
+                    "id": str(ref),
+                    "name": name,
+                    "type": content_type,
+                    "size": size,
+                    "state": state,
+                    "kind": kind,
+                }
             )
     return found
 

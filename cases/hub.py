@@ -117,7 +117,9 @@ class Hub:
         name = str(conversation.id)
         topic = self.topics.get(name)
         if topic is None:
-            topic = Topic(conversation.id, conversation.last_seq, conversation.last_staff_seq, conversation.state)
+            topic = Topic(
+                conversation.id, conversation.last_seq, conversation.last_staff_seq, conversation.state
+            )
             self.topics[name] = topic
         if reader.staff and not topic.has_staff:
             topic.staff_seq = conversation.last_staff_seq

@@ -91,7 +91,9 @@ def _place(inbound: Inbound) -> Conversation:
     """The conversation it belongs to: the one it answers, opened again where it was closed, or a new one."""
     if inbound.conversation is None:
         return _opened(inbound)
-    conversation = Conversation.objects.select_for_update(no_key=True, of=("self",)).get(pk=inbound.conversation.pk)
+    conversation = Conversation.objects.select_for_update(no_key=True, of=("self",)).get(
+        pk=inbound.conversation.pk
+    )
     if conversation.state == "closed":
         conversation.state, conversation.closed_at = "open", None
         conversation.save(update_fields=["state", "closed_at"])
@@ -147,4 +149,3 @@ def _announce(conversation: Conversation) -> None:
             None, case_id=conversation.case_id, conversation_id=conversation.pk
         )
     )
-

@@ -260,7 +260,9 @@ def _known(batch: Sequence[Sealed]) -> dict[Whose, tuple[Stored, bytes]]:
     if not wanted:
         return {}
     known = {}
-    for conversation_id, key, client_id, *rest, body_hash in _all(KNOWN, [list(c) for c in zip(*wanted, strict=True)]):
+    for conversation_id, key, client_id, *rest, body_hash in _all(
+        KNOWN, [list(c) for c in zip(*wanted, strict=True)]
+    ):
         stored = Stored(conversation_id, client_id, *rest, created=False)
         known[conversation_id, key, client_id] = stored, bytes(body_hash or b"")
     return known

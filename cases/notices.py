@@ -24,7 +24,9 @@ def send(notice_id: int) -> bool:
     """Send one notice that is due; a second run finds it settled. Whether it went out."""
     with transaction.atomic():
         due = Notice.objects.select_for_update(skip_locked=True, of=("self",))
-        notice = due.select_related("message__conversation__patient").filter(pk=notice_id, state="due").first()
+        notice = (
+            due.select_related("message__conversation__patient").filter(pk=notice_id, state="due").first()
+        )
         if notice is None:
             return False
         notice.tries += 1

@@ -214,7 +214,9 @@ class ChatSocket:
         return handler
 
     def refuse(self, refused: Refused, frame: dict[str, Any]) -> None:
-        self.say(frames.error(refused, asked.named(frame.get("client_id")), asked.named(frame.get("conversation"))))
+        self.say(
+            frames.error(refused, asked.named(frame.get("client_id")), asked.named(frame.get("conversation")))
+        )
 
     async def _still_admitted(self) -> None:
         """Rights are read anew where they are older than a few seconds."""
@@ -222,9 +224,10 @@ class ChatSocket:
         if self.visit is None or now - self._rights_at < RIGHTS_SECONDS:
             return
         self._rights_at = now
-        self.visit = await self.hub.desk_lane.run(doors.readmit, self.visit)
-        if self.visit is None:
+        visit = await self.hub.desk_lane.run(doors.readmit, self.visit)
+        if visit is None:
             raise Shut(SIGN_IN)
+        self.visit = visit
 
     async def _used(self) -> None:
         """What keeps a session alive: a message or a form, written down now and then."""
@@ -278,7 +281,11 @@ class ChatSocket:
         self.hub.rates.take(str(conversation.pk), "forms")
         result = await self.acting(_submit, self.actor, conversation, form, values)
         await self._used()
-        self.say(frames.form_result(conversation.pk, frame["client_id"], form, result.ok, result.detail, result.tries_left))
+        self.say(
+            frames.form_result(
+                conversation.pk, frame["client_id"], form, result.ok, result.detail, result.tries_left
+            )
+        )
 
     async def resume(self, frame: dict[str, Any]) -> None:
         seq, staff_seq = asked.count(frame, "after"), asked.count(frame, "staff_after")

@@ -19,7 +19,9 @@ Place = dict[str, int]
 
 def places() -> dict[uuid.UUID, Place]:
     """``{"position", "wait_low_s", "wait_high_s"}`` of every chat in the line."""
-    waiting = Conversation.objects.filter(state="queued").order_by("queued_at", "id").values_list("id", flat=True)
+    waiting = (
+        Conversation.objects.filter(state="queued").order_by("queued_at", "id").values_list("id", flat=True)
+    )
     line = list(waiting)
     each = seconds_each() if line else USUAL_SECONDS
     return {conversation: _place(position, each) for position, conversation in enumerate(line, 1)}

@@ -54,7 +54,7 @@ def start(visitor: Any, *, asked: dict[str, Any], language: str, session_key: st
     def prepare(conversation: Conversation) -> None:
         now = timezone.now()
         conversation.guest_order_number = told["order_number"]
-        conversation.topic = told["topic"]
+        conversation.topic = reason.code if reason else ""
         conversation.notice_version, conversation.notice_accepted_at = NOTICE_VERSION, now
         conversation.state, conversation.queued_at = "queued", now
         conversation.ticket_digest = digest(TICKETS, ticket)
@@ -104,7 +104,9 @@ def _matches(purpose: str, secret: str, kept: str) -> bool:
     return any(crypto.same(each, kept) for each in known)
 
 
-def enter(ref: uuid.UUID, *, user: Any = None, ticket: str = "", session_key: str = "") -> tuple[Any, Conversation]:
+def enter(
+    ref: uuid.UUID, *, user: Any = None, ticket: str = "", session_key: str = ""
+) -> tuple[Any, Conversation]:
     """Who a visitor of a conversation is, and the conversation. Raises SignIn, NotTheirs.
 
     A ticket opens its own conversation alone, for as long as something was said within a day.

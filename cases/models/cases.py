@@ -40,12 +40,19 @@ class Team(models.Model):
 class Reason(models.Model):
     """Why somebody got in touch: a family and a finer code."""
 
-    FAMILIES = [("billing", _("Billing")), ("delivery", _("Delivery")), ("warranty", _("Warranty")), ("clinical", _("Clinical"))]
+    FAMILIES = [
+        ("billing", _("Billing")),
+        ("delivery", _("Delivery")),
+        ("warranty", _("Warranty")),
+        ("clinical", _("Clinical")),
+    ]
 
     code = models.SlugField(max_length=40, unique=True)
     family = models.CharField(max_length=10, choices=FAMILIES)
     label = models.CharField(max_length=80)
-    customer_label = models.CharField(max_length=80, help_text=_("In words a patient uses; offered as a topic."))
+    customer_label = models.CharField(
+        max_length=80, help_text=_("In words a patient uses; offered as a topic.")
+    )
     customer_label_es = models.CharField(max_length=80, blank=True)
     offered = models.BooleanField(default=True, help_text=_("Offered to customers as a topic."))
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
@@ -70,7 +77,12 @@ class CaseQuerySet(OfPatientQuerySet):
 class Case(models.Model):
     """One matter of one customer, over every channel it is spoken of on."""
 
-    STATES = [("new", _("New")), ("open", _("Open")), ("waiting", _("Waiting on customer")), ("closed", _("Closed"))]
+    STATES = [
+        ("new", _("New")),
+        ("open", _("Open")),
+        ("waiting", _("Waiting on customer")),
+        ("closed", _("Closed")),
+    ]
     PRIORITIES = [(1, _("Urgent")), (2, _("High")), (3, _("Normal")), (4, _("Low"))]
     DISPOSITIONS = [
         ("answered", _("Answered")),
@@ -83,7 +95,9 @@ class Case(models.Model):
 
     ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     number = models.CharField(max_length=16, unique=True)
-    patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.PROTECT, related_name="cases")
+    patient = models.ForeignKey(
+        Patient, null=True, blank=True, on_delete=models.PROTECT, related_name="cases"
+    )
     order = models.ForeignKey(Order, null=True, blank=True, on_delete=models.SET_NULL, related_name="cases")
     guest_name = EncryptedCharField(max_length=80, blank=True)
     subject = EncryptedCharField(max_length=160, blank=True)
@@ -92,7 +106,9 @@ class Case(models.Model):
     reason = models.ForeignKey(Reason, null=True, blank=True, on_delete=models.PROTECT, related_name="cases")
     product_line = models.CharField(max_length=16, choices=PRODUCT_LINES, blank=True)
     priority = models.PositiveSmallIntegerField(choices=PRIORITIES, default=3)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="owned_cases")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="owned_cases"
+    )
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT, related_name="cases")
     state = models.CharField(max_length=8, choices=STATES, default="new")
     disposition = models.CharField(max_length=16, choices=DISPOSITIONS, blank=True)
@@ -100,7 +116,9 @@ class Case(models.Model):
     opened_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True, blank=True)
     last_contact_at = models.DateTimeField(default=timezone.now)
-    last_message = models.ForeignKey("cases.Message", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    last_message = models.ForeignKey(
+        "cases.Message", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     unread = models.PositiveIntegerField(default=0, help_text=_("Customer messages no agent has seen."))
     version = models.PositiveIntegerField(default=0)
 
@@ -108,15 +126,35 @@ class Case(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=~Q(state="closed") | Q(closed_at__isnull=False), name="closed_cases_say_when"),
-            models.CheckConstraint(condition=~Q(state="closed") | ~Q(disposition=""), name="closed_cases_say_how"),
+            models.CheckConstraint(
+                condition=~Q(state="closed") | Q(closed_at__isnull=False), name="closed_cases_say_when"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="closed") | ~Q(disposition=""), name="closed_cases_say_how"
+            ),
         ]
         indexes = [
-            models.Index(fields=["owner", "-last_contact_at", "-id"], condition=~Q(state="closed"), name="open_cases_of_owner"),
-            models.Index(fields=["state", "-last_contact_at", "-id"], condition=~Q(state="closed"), name="open_cases_by_state"),
+            models.Index(
+                fields=["owner", "-last_contact_at", "-id"],
+                condition=~Q(state="closed"),
+                name="open_cases_of_owner",
+            ),
+            models.Index(
+                fields=["state", "-last_contact_at", "-id"],
+                condition=~Q(state="closed"),
+                name="open_cases_by_state",
+            ),
             models.Index(fields=["-last_contact_at", "-id"], condition=~Q(state="closed"), name="open_cases"),
-            models.Index(fields=["-last_contact_at", "-id"], condition=Q(owner=None) & ~Q(state="closed"), name="unassigned_cases"),
-            models.Index(fields=["-last_contact_at", "-id"], condition=Q(unread__gt=0) & ~Q(state="closed"), name="unread_cases"),
+            models.Index(
+                fields=["-last_contact_at", "-id"],
+                condition=Q(owner=None) & ~Q(state="closed"),
+                name="unassigned_cases",
+            ),
+            models.Index(
+                fields=["-last_contact_at", "-id"],
+                condition=Q(unread__gt=0) & ~Q(state="closed"),
+                name="unread_cases",
+            ),
             models.Index(fields=["-closed_at", "-id"], condition=Q(state="closed"), name="closed_cases"),
             models.Index(fields=["patient", "-last_contact_at"], name="cases_of_patient"),
             GinIndex(fields=["subject_tokens"], name="cases_by_subject"),
@@ -143,8 +181,12 @@ class CaseEvent(models.Model):
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(max_length=12, choices=KINDS)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    actor_name = models.CharField(max_length=40, blank=True, help_text=_("Where no person acted: the bot, a task."))
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    actor_name = models.CharField(
+        max_length=40, blank=True, help_text=_("Where no person acted: the bot, a task.")
+    )
     at = models.DateTimeField(default=timezone.now)
     detail = EncryptedJSONField(default=dict, blank=True)
 
@@ -163,13 +205,17 @@ class CannedReply(models.Model):
     language = models.CharField(max_length=2, choices=LANGUAGES, default="en")
     title = models.CharField(max_length=80)
     body = models.TextField(max_length=4000)
-    channels = models.JSONField(default=list, blank=True, help_text=_("Channels it may be used on; empty: all."))
+    channels = models.JSONField(
+        default=list, blank=True, help_text=_("Channels it may be used on; empty: all.")
+    )
     active = models.BooleanField(default=True)
 
     class Meta:
         ordering = ["shortcut", "language"]
         verbose_name_plural = _("canned replies")
-        constraints = [models.UniqueConstraint(fields=["shortcut", "language"], name="one_canned_reply_per_language")]
+        constraints = [
+            models.UniqueConstraint(fields=["shortcut", "language"], name="one_canned_reply_per_language")
+        ]
 
     def __str__(self) -> str:
         return f"/{self.shortcut} ({self.language})"

@@ -48,10 +48,22 @@ class Conversation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     channel = models.CharField(max_length=8, choices=CHANNELS)
-    case = models.ForeignKey(Case, null=True, blank=True, on_delete=models.PROTECT, related_name="conversations")
-    patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.PROTECT, related_name="conversations")
-    customer = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="conversations")
-    agent = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="serving")
+    case = models.ForeignKey(
+        Case, null=True, blank=True, on_delete=models.PROTECT, related_name="conversations"
+    )
+    patient = models.ForeignKey(
+        Patient, null=True, blank=True, on_delete=models.PROTECT, related_name="conversations"
+    )
+    customer = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="conversations",
+    )
+    agent = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="serving"
+    )
     guest_name = EncryptedCharField(max_length=80, blank=True)
     guest_order_number = EncryptedCharField(max_length=24, blank=True)
     subject = EncryptedCharField(max_length=160, blank=True)
@@ -70,7 +82,9 @@ class Conversation(models.Model):
     last_message_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True, help_text=_("Put away by the customer."))
-    identity_level = models.PositiveSmallIntegerField(default=0, help_text=_("0 nobody known, 1 identified, 2 verified."))
+    identity_level = models.PositiveSmallIntegerField(
+        default=0, help_text=_("0 nobody known, 1 identified, 2 verified.")
+    )
     identity_tries = models.PositiveSmallIntegerField(default=0)
 
     objects = ConversationQuerySet.as_manager()
@@ -117,7 +131,9 @@ class Message(models.Model):
     staff_seq = models.PositiveIntegerField(null=True)
     kind = models.CharField(max_length=8, choices=KINDS, default="reply")
     author_role = models.CharField(max_length=10, choices=ROLES)
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     author_key = models.CharField(max_length=24)
     author_name = EncryptedCharField(max_length=120, blank=True)
     body = EncryptedTextField()
@@ -127,7 +143,9 @@ class Message(models.Model):
     body_hash = models.BinaryField(max_length=32, null=True)
     redactions = models.PositiveSmallIntegerField(default=0)
     choice = models.CharField(max_length=80, blank=True)
-    extra = EncryptedJSONField(null=True, blank=True, help_text=_("Choices and form offered with the message."))
+    extra = EncryptedJSONField(
+        null=True, blank=True, help_text=_("Choices and form offered with the message.")
+    )
     sent_at = models.DateTimeField(default=timezone.now)
 
     objects = MessageQuerySet.as_manager()
@@ -136,11 +154,19 @@ class Message(models.Model):
         indexes = [GinIndex(fields=["body_tokens"], name="messages_by_word")]
         constraints = [
             models.UniqueConstraint(fields=["conversation", "seq"], name="one_message_per_seq"),
-            models.UniqueConstraint(fields=["conversation", "staff_seq"], condition=Q(staff_seq__isnull=False), name="one_message_per_staff_seq"),
             models.UniqueConstraint(
-                fields=["conversation", "author_key", "client_id"], condition=Q(client_id__isnull=False), name="one_message_per_client_id"
+                fields=["conversation", "staff_seq"],
+                condition=Q(staff_seq__isnull=False),
+                name="one_message_per_staff_seq",
             ),
-            models.CheckConstraint(condition=Q(seq__isnull=False) ^ Q(staff_seq__isnull=False), name="seq_or_staff_seq"),
+            models.UniqueConstraint(
+                fields=["conversation", "author_key", "client_id"],
+                condition=Q(client_id__isnull=False),
+                name="one_message_per_client_id",
+            ),
+            models.CheckConstraint(
+                condition=Q(seq__isnull=False) ^ Q(staff_seq__isnull=False), name="seq_or_staff_seq"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -162,13 +188,17 @@ class ReadMark(models.Model):
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="read_marks")
     role = models.CharField(max_length=10, choices=Message.ROLES)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
     seq = models.PositiveIntegerField(default=0)
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["conversation", "role", "user"], nulls_distinct=False, name="one_read_mark_per_reader")
+            models.UniqueConstraint(
+                fields=["conversation", "role", "user"], nulls_distinct=False, name="one_read_mark_per_reader"
+            )
         ]
 
     def __str__(self) -> str:
@@ -185,7 +215,9 @@ class Inbound(models.Model):
     received_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["channel", "external_id"], name="one_contact_per_external_id")]
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "external_id"], name="one_contact_per_external_id")
+        ]
 
     def __str__(self) -> str:
         return f"inbound {self.pk}"

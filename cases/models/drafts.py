@@ -41,7 +41,9 @@ class CustomerDraft(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["user", "patient", "conversation"], nulls_distinct=False, name="one_customer_draft_per_thread"
+                fields=["user", "patient", "conversation"],
+                nulls_distinct=False,
+                name="one_customer_draft_per_thread",
             )
         ]
 

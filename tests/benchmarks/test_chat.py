@@ -51,7 +51,12 @@ async def chat_pair(server: Server, stack: AsyncExitStack) -> Pair:
 
     async def once() -> None:
         client_id = str(uuid.uuid4())
-        frame = {"type": "message.send", "conversation": chat["conversation"], "client_id": client_id, "body": BODY}
+        frame = {
+            "type": "message.send",
+            "conversation": chat["conversation"],
+            "client_id": client_id,
+            "body": BODY,
+        }
         await sender.send(json.dumps(frame))
         await asyncio.gather(until(sender, "message.ack", client_id), until(reader, "message.new", client_id))
 
@@ -129,10 +134,14 @@ def test_send_to_delivered(rig: Rig, width: int) -> None:
     _print(width, rates)
 
 
-async def _rounds(makers: dict[str, tuple[Server, Callable[..., Awaitable[Pair]]]], width: int) -> dict[str, list[float]]:
+async def _rounds(
+    makers: dict[str, tuple[Server, Callable[..., Awaitable[Pair]]]], width: int
+) -> dict[str, list[float]]:
     rates: dict[str, list[float]] = {name: [] for name in makers}
     async with AsyncExitStack() as stack:
-        pairs = {name: [await make(server, stack) for _ in range(width)] for name, (server, make) in makers.items()}
+        pairs = {
+            name: [await make(server, stack) for _ in range(width)] for name, (server, make) in makers.items()
+        }
         for _ in range(ROUNDS):
             for name in makers:
                 rates[name].append(await rate(pairs[name]))
@@ -144,4 +153,6 @@ def _print(width: int, rates: dict[str, list[float]]) -> None:
     print(f"\n{width} pairs, median of {ROUNDS} rounds of {SECONDS:g} s:")
     for name, found in rates.items():
         ratio = middle["chat"] / middle[name]
-        print(f"  {name:12} {middle[name]:8.0f}/s  ({min(found):.0f}-{max(found):.0f})  chat is {ratio:.2f} of it")
+        print(
+            f"  {name:12} {middle[name]:8.0f}/s  ({min(found):.0f}-{max(found):.0f})  chat is {ratio:.2f} of it"
+        )

@@ -39,7 +39,13 @@ def kinds(case: Case) -> list[str]:
 def test_a_case_is_opened_with_a_number_its_order_and_a_note() -> None:
     order = OrderFactory()
     case = cases.open_case(
-        agent(), channel="phone", patient=order.patient, order=order, subject="Late", reason=ReasonFactory(), note="She called."
+        agent(),
+        channel="phone",
+        patient=order.patient,
+        order=order,
+        subject="Late",
+        reason=ReasonFactory(),
+        note="She called.",
     )
     assert case.number.startswith("C-1")
     assert (case.product_line, case.priority) == ("cpap", 3)
@@ -105,7 +111,9 @@ def test_a_case_closes_with_how_what_next_and_why(case: Case) -> None:
         with pytest.raises(ValidationError):
             cases.close(agent(), case=case, **told)
     conversation = ConversationFactory(channel="chat", case=case, patient=case.patient, state="open")
-    closed = cases.close(agent(), case=case, disposition="answered", next_step="Nothing is left.", reason=reason)
+    closed = cases.close(
+        agent(), case=case, disposition="answered", next_step="Nothing is left.", reason=reason
+    )
     conversation.refresh_from_db()
     assert (closed.state, conversation.state) == ("closed", "closed")
     assert closed.closed_at is not None

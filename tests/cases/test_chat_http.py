@@ -83,7 +83,14 @@ def test_a_closed_chat_says_so(server: Server) -> None:
 
 @pytest.mark.parametrize(
     ("origin", "status"),
-    [("", 201), ("own", 201), ("https://shop.example", 201), ("null", 403), ("https://shop.example.evil.com", 403), ("https://evil.example", 403)],
+    [
+        ("", 201),
+        ("own", 201),
+        ("https://shop.example", 201),
+        ("null", 403),
+        ("https://shop.example.evil.com", 403),
+        ("https://evil.example", 403),
+    ],
 )
 def test_only_our_pages_and_listed_ones_begin_chats(origin: str, status: int) -> None:
     with serving(CHAT_EMBED_ORIGINS="https://shop.example") as server:
@@ -95,9 +102,19 @@ def test_a_foreign_form_can_not_post(server: Server) -> None:
     """Only JSON is read, which no form sends and no script of another site may."""
     chat = Chat.begin(server)
     body = json.dumps({"client_id": str(uuid.uuid4()), "body": "x"}).encode()
-    for content_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
+    for content_type in (
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "",
+    ):
         status, _, _ = ask(
-            server, "POST", f"/chat/{chat.id}/messages", body, ticket=chat.ticket, **{"Content-Type": content_type}
+            server,
+            "POST",
+            f"/chat/{chat.id}/messages",
+            body,
+            ticket=chat.ticket,
+            **{"Content-Type": content_type},
         )
         assert status == 400
     assert not Message.objects.exists()
@@ -159,7 +176,10 @@ def test_a_file_goes_through_the_pipeline(server: Server) -> None:
     assert (status, far["offset"]) == (200, 5)
     assert ask(server, "GET", one, ticket=chat.ticket)[1]["offset"] == 5
     other = Chat.begin(server)
-    assert ask(server, "GET", f"/chat/{other.id}/uploads/{begun['upload']}/", ticket=other.ticket)[0] in (403, 404)
+    assert ask(server, "GET", f"/chat/{other.id}/uploads/{begun['upload']}/", ticket=other.ticket)[0] in (
+        403,
+        404,
+    )
     status, done, _ = ask(server, "POST", f"{one}finish/", {}, ticket=chat.ticket)
     assert status == 202, done
     document = Document.objects.get(ref=begun["upload"])

@@ -31,14 +31,26 @@ def test_a_chat_begins_with_a_case_in_the_line(server: Server) -> None:
     assert begun["socket"] == f"/ws/chat/{begun['conversation']}/"
     assert (begun["last_seq"], len(begun["ticket"]) >= 22) == (0, True)
     conversation = Conversation.objects.get(pk=begun["conversation"])
-    assert (conversation.state, conversation.case.channel, conversation.guest_name) == ("queued", "chat", "Ana")
+    assert (conversation.state, conversation.case.channel, conversation.guest_name) == (
+        "queued",
+        "chat",
+        "Ana",
+    )
     assert conversation.notice_accepted_at is not None
     assert begun["ticket"] not in conversation.ticket_digest
 
 
 @pytest.mark.parametrize(
     "told",
-    [{}, {"notice_accepted": False}, {"notice_accepted": "yes"}, {"notice_accepted": True, "name": 5}, {"notice_accepted": True, "topic": "x" * 41}, [], "x"],
+    [
+        {},
+        {"notice_accepted": False},
+        {"notice_accepted": "yes"},
+        {"notice_accepted": True, "name": 5},
+        {"notice_accepted": True, "topic": "x" * 41},
+        [],
+        "x",
+    ],
 )
 def test_nothing_begins_without_the_notice_or_with_nonsense(server: Server, told: Any) -> None:
     status, answer, _ = ask(server, "POST", "/chat/start", told)
@@ -85,7 +97,11 @@ def test_a_cookie_opens_nothing_for_a_foreign_page(server: Server, origin: str |
 
 
 def test_doors_of_the_console(server: Server) -> None:
-    for client in (Client(), signed_in(patient_with_user().user), signed_in(UserFactory(roles=["agent"]), factor=False)):
+    for client in (
+        Client(),
+        signed_in(patient_with_user().user),
+        signed_in(UserFactory(roles=["agent"]), factor=False),
+    ):
         with socket_of(client, server, "/ws/console/") as ws:
             assert ws.closed() == 4401
     with socket_of(agent(), server, "/ws/console/") as ws:
@@ -112,13 +128,27 @@ def test_send_ack_and_new_to_every_participant(server: Server) -> None:
     with chat.socket() as one, chat.socket() as two:
         client_id = one.say("Where is my order?")
         ack = one.wait("message.ack")
-        assert set(ack) == {"type", "conversation", "client_id", "id", "seq", "staff_seq", "sent_at", "redactions"}
+        assert set(ack) == {
+            "type",
+            "conversation",
+            "client_id",
+            "id",
+            "seq",
+            "staff_seq",
+            "sent_at",
+            "redactions",
+        }
         assert (ack["client_id"], ack["seq"], ack["staff_seq"], ack["redactions"]) == (client_id, 1, None, 0)
         assert ack["sent_at"].endswith("Z") and len(ack["sent_at"]) == 24
         for ws in (one, two):
             new = ws.wait("message.new")
             assert new["author"] == {"role": "customer", "name": "Ana"}
-            assert (new["body"], new["seq"], new["client_id"], new["id"]) == ("Where is my order?", 1, client_id, ack["id"])
+            assert (new["body"], new["seq"], new["client_id"], new["id"]) == (
+                "Where is my order?",
+                1,
+                client_id,
+                ack["id"],
+            )
             assert (new["attachments"], new["choices"], new["form"], new["kind"]) == ([], [], None, "reply")
 
 
@@ -154,7 +184,10 @@ def test_resume_brings_what_came_after_and_says_when_it_is_done(server: Server) 
         desk.put("join")
         desk.put("resume", after=4, staff_after=0)
         desk.wait("resume.done", last_seq=5)
-        assert {(f["seq"], f["staff_seq"]) for f in desk.heard if f["type"] == "message.new"} == {(5, None), (None, 1)}
+        assert {(f["seq"], f["staff_seq"]) for f in desk.heard if f["type"] == "message.new"} == {
+            (5, None),
+            (None, 1),
+        }
 
 
 def test_a_long_history_is_resumed_whole_and_in_order(server: Server) -> None:
@@ -255,7 +288,16 @@ def test_bad_frames_get_a_permanent_error_and_block_nothing(server: Server) -> N
     chat = Chat.begin(server)
     uid = str(uuid.uuid4())
     with chat.socket() as ws:
-        for text in ("", "nonsense", "[1]", "5", "null", '"x"', "{" * 60_000, '{"type": 9' + "9" * 5000 + "}"):
+        for text in (
+            "",
+            "nonsense",
+            "[1]",
+            "5",
+            "null",
+            '"x"',
+            "{" * 60_000,
+            '{"type": 9' + "9" * 5000 + "}",
+        ):
             ws.ws.send(text)
             assert ws.wait("error")["code"] == "invalid"
         ws.ws.send(b'{"type":"ping"}')
@@ -266,7 +308,10 @@ def test_bad_frames_get_a_permanent_error_and_block_nothing(server: Server) -> N
             wrong = error(ws, type="message.send", conversation=chat.id, client_id=uid, body=body)
             assert (wrong["code"], wrong["permanent"], wrong["client_id"]) == ("invalid", True, uid)
         for client_id in ("x", 5, None, "{" + uid + "}", uid[:-1]):
-            assert error(ws, type="message.send", conversation=chat.id, client_id=client_id, body="x")["code"] == "invalid"
+            assert (
+                error(ws, type="message.send", conversation=chat.id, client_id=client_id, body="x")["code"]
+                == "invalid"
+            )
         for after in (-1, 1.5, "1", True, 2**40, 10**30):
             assert error(ws, type="resume", conversation=chat.id, after=after)["code"] == "invalid"
         assert ws.sent("Still here", client_id=uid)["seq"] == 1
@@ -277,11 +322,36 @@ def test_another_body_a_broken_chain_and_another_conversation(server: Server) ->
     with chat.socket() as ws:
         client_id = ws.say("One")
         assert ws.wait("message.ack")
-        assert error(ws, type="message.send", conversation=chat.id, client_id=client_id, body="Two")["code"] == "conflict"
-        gap = error(ws, type="message.send", conversation=chat.id, client_id=str(uuid.uuid4()), prev=str(uuid.uuid4()), body="x")
+        assert (
+            error(ws, type="message.send", conversation=chat.id, client_id=client_id, body="Two")["code"]
+            == "conflict"
+        )
+        gap = error(
+            ws,
+            type="message.send",
+            conversation=chat.id,
+            client_id=str(uuid.uuid4()),
+            prev=str(uuid.uuid4()),
+            body="x",
+        )
         assert (gap["code"], gap["permanent"]) == ("out_of_order", False)
-        assert error(ws, type="message.send", conversation=other.id, client_id=str(uuid.uuid4()), body="x")["code"] == "forbidden"
-        assert error(ws, type="message.send", conversation=chat.id, client_id=str(uuid.uuid4()), body="x", kind="note")["code"] == "forbidden"
+        assert (
+            error(ws, type="message.send", conversation=other.id, client_id=str(uuid.uuid4()), body="x")[
+                "code"
+            ]
+            == "forbidden"
+        )
+        assert (
+            error(
+                ws,
+                type="message.send",
+                conversation=chat.id,
+                client_id=str(uuid.uuid4()),
+                body="x",
+                kind="note",
+            )["code"]
+            == "forbidden"
+        )
 
 
 def test_limits_of_length_size_and_pace(server: Server) -> None:
@@ -340,7 +410,9 @@ def test_the_end_of_a_session_closes_its_sockets_within_five_seconds(server: Ser
         if how == "signed out":
             sessions.end_all(user, by="test")
         elif how == "timed out":
-            UserSession.objects.filter(user=user).update(last_used_at=user.created_at - conversations.timezone.timedelta(hours=1))
+            UserSession.objects.filter(user=user).update(
+                last_used_at=user.created_at - conversations.timezone.timedelta(hours=1)
+            )
         elif how == "deactivated":
             type(user).objects.filter(pk=user.pk).update(is_active=False)
         else:
@@ -379,7 +451,11 @@ def test_a_form_tells_who_a_guest_is_and_keeps_nothing_they_typed(server: Server
         ws.put("form.submit", client_id=str(uuid.uuid4()), form="other", values={})
         assert ws.wait("error")["code"] == "invalid"
     conversation = Conversation.objects.get(pk=chat.id)
-    assert (conversation.patient, conversation.identity_level, conversation.case.patient) == (order.patient, 1, order.patient)
+    assert (conversation.patient, conversation.identity_level, conversation.case.patient) == (
+        order.patient,
+        1,
+        order.patient,
+    )
     assert not Message.objects.exists()
 
 

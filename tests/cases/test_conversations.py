@@ -28,7 +28,9 @@ def chat() -> Conversation:
 
 
 def said(chat: Conversation, body: str = "Hello", **more: Any) -> Draft:
-    return Draft(chat.pk, more.pop("author", ANA), body, client_id=more.pop("client_id", uuid.uuid4()), **more)
+    return Draft(
+        chat.pk, more.pop("author", ANA), body, client_id=more.pop("client_id", uuid.uuid4()), **more
+    )
 
 
 def test_seq_counts_without_gaps_and_notes_count_apart(chat: Conversation) -> None:
@@ -102,6 +104,20 @@ def test_identifying_numbers_are_gone_before_anything_is_stored(chat: Conversati
     assert write_one(draft).id == stored.id
 
 
+@pytest.mark.parametrize("typed", ["Jane Doe", "born 1961-04-12", "Ünal", "nul\0"])
+def test_a_choice_is_a_buttons_value_and_no_text(chat: Conversation, typed: str) -> None:
+    """Its column is not sealed (R-SEC-4)."""
+    with pytest.raises(Refused):
+        said(chat, "x", choice=typed)
+
+
+def test_a_topic_that_is_none_of_ours_is_not_kept() -> None:
+    """Nor is this one (R-SEC-4)."""
+    asked = {"notice_accepted": True, "topic": "my mother Jane Doe"}
+    started = start(None, asked=asked, language="en", session_key="", address="10.0.0.9")
+    assert started.conversation.topic == ""
+
+
 def test_bodies_are_sealed_and_found_by_word(chat: Conversation) -> None:
     write_one(said(chat, "The mask leaks at night"))
     with connection.cursor() as cursor:
@@ -116,14 +132,20 @@ def test_every_message_is_on_the_trail_with_its_author(chat: Conversation) -> No
     agent = UserFactory(roles=["agent"])
     stored = conversations.reply(agent, conversation=chat, body="On its way.")
     entry = AccessEntry.objects.get(kind="create", what="cases.message", object_id=stored.id)
-    assert (entry.actor_id, entry.subjects, entry.purpose) == (agent.pk, [chat.patient_id], f"case:{chat.case_id}")
+    assert (entry.actor_id, entry.subjects, entry.purpose) == (
+        agent.pk,
+        [chat.patient_id],
+        f"case:{chat.case_id}",
+    )
 
 
 def test_a_batch_costs_the_same_few_statements_whatever_its_size(chat: Conversation) -> None:
     chats = [chat, ConversationFactory(channel="chat", state="open"), ConversationFactory(state="open")]
 
     def cost(drafts: list[Draft]) -> int:
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             assert all(isinstance(outcome, Stored) for outcome in write(drafts))
         return len([q for q in queries if "SAVEPOINT" not in q["sql"]])
 

@@ -90,7 +90,9 @@ def test_a_reply_continues_and_opens_again_what_was_closed(patient: Patient) -> 
     from cases import cases
 
     cases.close(agent, case=case, disposition="answered", next_step="None", reason=ReasonFactory())
-    again = portal.reply(patient.user, conversation=received.conversation, body="One more thing", client_id=uuid.uuid4())
+    again = portal.reply(
+        patient.user, conversation=received.conversation, body="One more thing", client_id=uuid.uuid4()
+    )
     assert again.conversation == received.conversation
     case.refresh_from_db()
     received.conversation.refresh_from_db()

@@ -22,7 +22,9 @@ def no_broker(monkeypatch: pytest.MonkeyPatch, settings: object) -> None:
 
 
 def answered(conversation: Conversation) -> Notice:
-    conversations.reply(UserFactory(roles=["agent"]), conversation=conversation, body="Your CPAP mask is on its way.")
+    conversations.reply(
+        UserFactory(roles=["agent"]), conversation=conversation, body="Your CPAP mask is on its way."
+    )
     return Notice.objects.get()
 
 

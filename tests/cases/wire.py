@@ -21,7 +21,9 @@ def ask(
 ) -> tuple[int, Any, Message]:
     """Status, JSON and headers. ``body`` is JSON, or bytes as they are."""
     raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    sent = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    sent = {"Content-Type": "application/json"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
     if ticket:
         sent["Authorization"] = f"Bearer {ticket}"
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
@@ -39,11 +41,18 @@ class Chat:
     """A conversation that a visitor began."""
 
     def __init__(self, server: Server, begun: Frame) -> None:
-        self.server, self.id, self.ticket, self.path = server, begun["conversation"], begun["ticket"], begun["socket"]
+        self.server, self.id, self.ticket, self.path = (
+            server,
+            begun["conversation"],
+            begun["ticket"],
+            begun["socket"],
+        )
 
     @classmethod
     def begin(cls, server: Server, *, cookie: str = "", **told: Any) -> "Chat":
-        status, begun, _ = ask(server, "POST", "/chat/start", {"notice_accepted": True, **told}, Cookie=cookie)
+        status, begun, _ = ask(
+            server, "POST", "/chat/start", {"notice_accepted": True, **told}, Cookie=cookie
+        )
         assert status == 201, begun
         return cls(server, begun)
 
@@ -59,7 +68,8 @@ class Chat:
     @contextlib.contextmanager
     def socket(self, ticket: str = "") -> Iterator["Socket"]:
         with connect(
-            self.server.socket_url(self.path), subprotocols=[f"ticket.{ticket or self.ticket}"]  # type: ignore[list-item]
+            self.server.socket_url(self.path),
+            subprotocols=[f"ticket.{ticket or self.ticket}"],  # type: ignore[list-item]
         ) as ws:
             yield Socket(ws, self.id)
 
@@ -119,7 +129,9 @@ def cookie_of(client: Any) -> str:
 
 
 @contextlib.contextmanager
-def socket_of(client: Any, server: Server, path: str, conversation: str = "", origin: str | None = "") -> Iterator[Socket]:
+def socket_of(
+    client: Any, server: Server, path: str, conversation: str = "", origin: str | None = ""
+) -> Iterator[Socket]:
     """A signed-in browser's socket. ``origin`` "" is the server's own, None sends none."""
     headers = {"Cookie": cookie_of(client)}
     with connect(

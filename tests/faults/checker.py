@@ -14,7 +14,8 @@ from tests.faults.clients import Account
 def faults(account: Account, database: psycopg.Connection) -> list[str]:
     """Every promise that was broken, in words."""
     rows = database.execute(
-        "SELECT seq, client_id::text FROM cases_message WHERE conversation_id = %s ORDER BY seq", [account.conversation]
+        "SELECT seq, client_id::text FROM cases_message WHERE conversation_id = %s ORDER BY seq",
+        [account.conversation],
     ).fetchall()
     place = {client_id: seq for seq, client_id in rows}
     return [
@@ -30,11 +31,17 @@ def faults(account: Account, database: psycopg.Connection) -> list[str]:
 
 def _lost(account: Account, place: dict[str, int]) -> list[str]:
     told = account.acknowledged.items()
-    return [f"J1: {each} was acknowledged as {seq}, stored as {place.get(each)}" for each, seq in told if place.get(each) != seq]
+    return [
+        f"J1: {each} was acknowledged as {seq}, stored as {place.get(each)}"
+        for each, seq in told
+        if place.get(each) != seq
+    ]
 
 
 def _twice(rows: list[tuple[int, str]]) -> list[str]:
-    return [f"J2: {each} is stored {n} times" for each, n in Counter(each for _, each in rows).items() if n > 1]
+    return [
+        f"J2: {each} is stored {n} times" for each, n in Counter(each for _, each in rows).items() if n > 1
+    ]
 
 
 def _order(account: Account, place: dict[str, int]) -> list[str]:
@@ -57,4 +64,8 @@ def _unheard_of(account: Account, place: dict[str, int]) -> list[str]:
 
 
 def _seen(account: Account, rows: list[tuple[int, str]]) -> list[str]:
-    return [f"J7: {name} saw {len(seen)} of {len(rows)}, or others" for name, seen in account.seen.items() if seen != rows]
+    return [
+        f"J7: {name} saw {len(seen)} of {len(rows)}, or others"
+        for name, seen in account.seen.items()
+        if seen != rows
+    ]

@@ -43,7 +43,9 @@ class Account:
 class Client:
     """A visitor's socket that comes back by itself, to whichever node ``address`` names then."""
 
-    def __init__(self, chat: Frame, account: Account, name: str, address: Callable[[], str], dice: random.Random) -> None:
+    def __init__(
+        self, chat: Frame, account: Account, name: str, address: Callable[[], str], dice: random.Random
+    ) -> None:
         self.chat, self.account, self.name, self.address, self.dice = chat, account, name, address, dice
         self.waiting: deque[Frame] = deque()
         self.last = 0
@@ -68,7 +70,9 @@ class Client:
     async def _connected(self) -> None:
         url = f"ws://{self.address()}{self.chat['socket']}"
         proof: Any = [f"ticket.{self.chat['ticket']}"]
-        async with websockets.connect(url, subprotocols=proof, open_timeout=3, close_timeout=0.2, ping_interval=None) as ws:
+        async with websockets.connect(
+            url, subprotocols=proof, open_timeout=3, close_timeout=0.2, ping_interval=None
+        ) as ws:
             self.ws = ws
             await self._put({"type": "resume", "after": self.last})
             for frame in list(self.waiting):

@@ -34,9 +34,13 @@ def test_each_broken_promise_is_found(account: Account) -> None:
     first, second, _ = account.attempted["a"]
     broken = {
         "J1": Account(account.conversation, account.attempted, {str(uuid.uuid4()): 4}, account.seen),
-        "J3": Account(account.conversation, {"a": account.attempted["a"][::-1]}, account.acknowledged, account.seen),
+        "J3": Account(
+            account.conversation, {"a": account.attempted["a"][::-1]}, account.acknowledged, account.seen
+        ),
         "J4": Account(account.conversation, {"a": [first, second]}, account.acknowledged, account.seen),
-        "J7": Account(account.conversation, account.attempted, account.acknowledged, {"b": account.seen["b"][1:]}),
+        "J7": Account(
+            account.conversation, account.attempted, account.acknowledged, {"b": account.seen["b"][1:]}
+        ),
     }
     for promise, told in broken.items():
         assert promise in found(told)

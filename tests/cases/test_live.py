@@ -1,0 +1,81 @@
+"""How what was stored reaches the sockets: over nodes, without Valkey, and after a silence."""
+
+import time
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings
+
+from cases import live
+from cases.channels import chat as chats
+from tests.cases.wire import Chat
+from tests.servers import Server, serving
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+
+
+def test_two_nodes_are_one_chat(server: Server) -> None:
+    """A message taken by one node is read by sockets of the other at once, not by the next look."""
+    with serving() as other:
+        chat = Chat.begin(server)
+        there = Chat(other, {"conversation": chat.id, "ticket": chat.ticket, "socket": chat.path})
+        with chat.socket() as here, there.socket() as far:
+            far.wait("state")
+            here.wait("state")
+            time.sleep(1)
+            started = time.monotonic()
+            here.say("Hello over there")
+            assert far.wait("message.new")["body"] == "Hello over there"
+            assert time.monotonic() - started < 3, "the look alone would take longer"
+
+
+def test_nothing_of_what_is_said_is_on_the_channel_layer(server: Server) -> None:
+    """D5: ids alone, seen as Valkey sees it."""
+    chat = Chat.begin(server, name="Canaryname")
+    with redis.Redis.from_url(settings.REDIS_URL) as valkey, valkey.pubsub() as ear:
+        ear.psubscribe(f"{settings.CHANNEL_PREFIX}*")
+        with chat.socket() as ws:
+            ws.sent("Canarybody 555")
+            ws.put("typing", on=True)
+            ws.wait("typing")
+        time.sleep(0.5)
+        heard = b"".join(
+            m["data"] for m in iter(lambda: ear.get_message(timeout=0.2), None) if m["type"] == "pmessage"
+        )
+    assert chat.id.encode() in heard
+    assert b"Canary" not in heard
+
+
+def test_sockets_live_through_silence_and_hear_what_came_after(server: Server) -> None:
+    """redis-py's own time-out once dropped sockets that were idle for five seconds."""
+    chats_ = [Chat.begin(server) for _ in range(5)]
+    with chats_[0].socket() as one, chats_[1].socket() as two:
+        time.sleep(22)
+        for chat, ws in zip(chats_, (one, two), strict=False):
+            chat.send("Still there?")
+            assert ws.wait("message.new")["body"] == "Still there?"
+
+
+def test_without_valkey_the_sockets_of_another_node_catch_up(tmp_path: Path) -> None:
+    """Promise 5: the look finds what no hint told."""
+    nowhere = {"REDIS_URL": f"unix://{tmp_path}/nothing.sock?db=0"}
+    with serving(**nowhere) as one, serving(**nowhere) as two:
+        chat = Chat.begin(one)
+        there = Chat(two, {"conversation": chat.id, "ticket": chat.ticket, "socket": chat.path})
+        with there.socket() as far:
+            far.wait("state")
+            assert chat.send("Anybody?")[0] == 201
+            assert far.wait("message.new", 12)["body"] == "Anybody?"
+
+
+def test_a_hint_survives_the_way_to_another_node() -> None:
+    hint = live.Hint({"a"}, {"b"}, {(1, "opened", "")}, {4}, [{"type": "typing"}], True)
+    packed = hint.packed()
+    assert live.Hint.unpacked(packed) == hint
+    assert not live.Hint()
+
+
+def test_a_ticket_is_kept_as_a_keyed_digest_alone() -> None:
+    assert "secret" not in chats.digest(chats.TICKETS, "secret")
+    assert chats.digest(chats.TICKETS, "secret") != chats.digest(chats.SESSIONS, "secret")
