@@ -27,6 +27,7 @@ from config.security.storage import StorageFull, Vault
 from config.security.streams import InPieces
 from portal import owners
 from portal.access import STAFF_REALM, System, require
+from portal.formats import EXTENSIONS
 from portal.models import Document, Order, Patient, Upload, User
 from portal.models.documents import DocumentKind, DocumentState, Refusal, UploadState
 
@@ -110,7 +111,7 @@ def begin(
             kind=kind,
             filename=clean_filename(filename),
             size=size,
-            declared_type=declared_type[:100],
+            declared_type=declared_type if declared_type in EXTENSIONS else "",
             patient=patient,
             owner_ref=owner_ref,
             order=order,

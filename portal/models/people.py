@@ -252,7 +252,7 @@ class Caregiver(models.Model):
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="caregivers")
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="cares_for")
     name = EncryptedCharField(max_length=120)
-    relation = models.CharField(max_length=40, blank=True)
+    relation = EncryptedCharField(max_length=40, blank=True)
     scopes = ArrayField(models.CharField(max_length=12, choices=SCOPES), default=list)
     invited_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -1,6 +1,6 @@
 """Sending files: JSON answers for static/js/upload.js and for programs.
 
-    POST   /uploads/                  {kind, filename, size, type?, patient?, order?, purpose?}  201
+    POST   /uploads/                  {kind, filename, size, type?, patient?, order?}  201
     GET    /uploads/                  what I have not finished
     PUT    /uploads/<ref>/?offset=N   a chunk of at most 2 MiB as the body
     GET    /uploads/<ref>/            how far it is
@@ -114,7 +114,6 @@ def collection(request: HttpRequest) -> HttpResponseBase:
         declared_type=str(wanted.get("type", "")),
         patient=_patient(request, wanted.get("patient")),
         order=_order(request, wanted.get("order")),
-        purpose=str(wanted.get("purpose", ""))[:80],
     )
     return JsonResponse(progress(upload), status=201)
 

@@ -19,7 +19,7 @@ Told = dict[str, Any]
 TITLE = re.compile(r"<title>(.*?)</title>", re.S)
 ADDRESS = re.compile(r'(?:href|src|action|hx-get|hx-post|hx-put|data-dialog)="([^"]*)"')
 FORM = re.compile(r"<form\b[^>]*>.*?</form>", re.S)
-SENT_ON = ("Location", "HX-Redirect", "HX-Push-Url", "HX-Location", "HX-Trigger", "Content-Disposition")
+SENT_ON = ("Location", "HX-Redirect", "HX-Push-Url", "HX-Location", "HX-Trigger")
 BODY = {"Content-Type": "application/json"}
 
 
@@ -332,7 +332,7 @@ class Chat:
         post(json.dumps(said | {"body": word("other body")}))
         post(f"{{{word('bad http')}")
         with self.walk._refusing("cases_message", "false"):
-            assert post(json.dumps(said | {"client_id": str(uuid.uuid4())})).status_code == 503
+            assert post(json.dumps(said | {"client_id": str(uuid.uuid4())})).status_code == 400
         told = {"kind": "other", "filename": f"{word(f'{who} chat file')}.png", "size": len(pixel())}
         told |= {"type": word("chat type")}
         begun = browser.post(f"{here}/uploads", content=json.dumps(told), headers=BODY | bearer)
