@@ -9,7 +9,7 @@ UNIT = not browser and not faults and not benchmark
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup setup-dev demo test browser faults bench lint types guards coverage lock clean
+.PHONY: help setup setup-dev demo test browser faults bench lint types guards mutations coverage lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ types: setup-dev ## mypy, strictly
 
 guards: setup-dev ## the tests over the whole tree alone
 	@$(RUN) -m pytest tests/guards -q $(ARGS)
+
+mutations: setup-dev ## take protections away one at a time: the tests must notice (ARGS="lock csrf")
+	@$(RUN) -m tests.guards.mutations $(ARGS)
 
 coverage: setup-dev ## branch coverage of the suite
 	@$(RUN) -m pytest -n auto --dist loadfile -m "$(UNIT)" --cov --cov-report=term --cov-report=html $(ARGS)
