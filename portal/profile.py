@@ -23,8 +23,11 @@ class NotProposable(ValueError):
     """This is not changed by proposal."""
 
 
-class AlreadyDecided(Exception):
+class AlreadyDecided(ValueError):
     """Somebody has accepted or refused it before."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Somebody has decided this already."))
 
 
 @dataclass(frozen=True)

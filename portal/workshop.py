@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.security import audit
 from config.security.fields import Sealed
+from portal import sessions
 from portal.access import allowed, require
 
 DOTS = "••••••"
@@ -204,3 +205,10 @@ def _why(error: Exception) -> str:
     if isinstance(error, PermissionDenied):
         return str(_("this is not yours to do."))
     return " ".join(error.messages) if isinstance(error, forms.ValidationError) else str(error)
+
+
+def prove_first(request: HttpRequest) -> HttpResponse | None:
+    """For sensitive acts: to the step-up page where the last proof is too old."""
+    if sessions.fresh(request.user_session):  # type: ignore[attr-defined]
+        return None
+    return HttpResponseRedirect(f"{reverse('portal:prove')}?next={request.path}")

@@ -28,6 +28,7 @@ from django.db.models.signals import post_delete, post_init, post_save
 from django.utils.encoding import smart_str
 
 from config.security.blind import Derived, IndexedQuerySet
+from config.security.exempt import EXEMPT as EXEMPT
 from config.security.fields import Sealed
 
 MOST_NAMED = 5000  # objects that one entry names; a bulk write of more makes several
@@ -36,26 +37,6 @@ SEALED = "sealed"
 LOADED = "_trail_loaded"
 CREATE, UPDATE, DELETE, ACCESS = range(4)  # auditlog's actions
 ACTIONS = {"create": CREATE, "update": UPDATE, "delete": DELETE}
-
-# Models that the trail does not watch, by label, and why it need not.
-EXEMPT: dict[str, str] = {
-    "portal.AccessEntry": "The trail itself.",
-    "portal.AccessReason": "Part of the trail's entries.",
-    "portal.TrailQueue": "Part of the trail.",
-    "portal.TrailSeal": "Part of the trail.",
-    "config.Attempt": "Digests of tries against a limit.",
-    "admin.LogEntry": "Django admin's own list of what it did; the rows it changed are watched.",
-    "auth.Group": "Not used: roles stand in portal.access.",
-    "auth.Permission": "Not used: permissions stand in portal.access.",
-    "contenttypes.ContentType": "The list of models.",
-    "sessions.Session": "Sign-in and sign-out are entries of their own.",
-    "axes.AccessAttempt": "Counts of failed sign-ins.",
-    "axes.AccessAttemptExpiration": "Counts of failed sign-ins.",
-    "axes.AccessFailureLog": "Failed sign-ins, which are entries of their own.",
-    "axes.AccessLog": "Sign-ins, which are entries of their own.",
-    "django_otp_webauthn.WebAuthnAttestation": "What a watched passkey said when it was enrolled.",
-    "django_otp_webauthn.WebAuthnUserHandle": "A random name of a user for passkeys.",
-}
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal import access_trail
-from portal.models import AccessEntry, Patient, RoleGrant, User
+from portal.models import AccessEntry, ContactChange, Patient, RoleGrant, User
 from portal.trail_export import harmless
 from portal.workshop import DOTS, WorkshopAdmin
 from tests.factories import CaseFactory, OrderFactory, PatientFactory, ReasonFactory, UserFactory
@@ -186,3 +186,23 @@ def test_lists_cost_the_same_at_one_and_at_thirty_rows(staff_client):
     with CaptureQueriesContext(connection) as many:
         client.get(address(model))
     assert len(many) == len(few)
+
+
+def test_a_change_of_contact_is_decided_by_the_rule(staff_client):
+    patient = PatientFactory(phone="512-555-0101")
+    change = ContactChange.objects.create(
+        patient=patient, field="phone", old_value="512-555-0101", new_value="512-555-0155"
+    )
+    client = staff_client("supervisor")
+    page = client.get(address(ContactChange, "change", change.pk)).content.decode()
+    assert "555-0155" not in page
+    assert "account_number" not in client.get(address(ContactChange)).content.decode()
+    chosen = {"action": "accept", "_selected_action": [change.pk]}
+    client.post(address(ContactChange), chosen)
+    patient.refresh_from_db()
+    assert patient.phone == "512-555-0155"
+    again = client.post(address(ContactChange), chosen | {"action": "refuse"}, follow=True).content.decode()
+    patient.refresh_from_db()
+    change.refresh_from_db()
+    assert (patient.phone, change.state) == ("512-555-0155", "accepted")
+    assert "contact change" in again

@@ -1,32 +1,21 @@
-"""The workshop's pages of people, products, orders and the access trail."""
+"""Accounts and roles."""
 
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
-from config.security import audit
 from portal import factors, invitations, people, sessions
 from portal.access import PATIENT_REALM, ROLES, STAFF_REALM, STAFF_ROLES, allowed, may_grant, require
 from portal.models import (
-    AccessEntry,
-    Device,
-    Document,
-    Order,
-    OrderLine,
-    Patient,
-    Practitioner,
-    Product,
-    Shipment,
     User,
 )
-from portal.trail_export import MOST_ROWS, csv_of
-from portal.workshop import DOTS, ReasonForm, WorkshopAdmin
+from portal.workshop import DOTS, ReasonForm, WorkshopAdmin, prove_first
 
 
 class InviteForm(forms.Form):
@@ -149,7 +138,7 @@ class UserAdmin(WorkshopAdmin):
 
     def reset_factor_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         require(request.user, "users.reset_factor")
-        if (proof := _prove_first(request)) is not None:
+        if (proof := prove_first(request)) is not None:
             return proof
         user = get_object_or_404(User, pk=object_id)
         form = ReasonForm(request.POST or None)
@@ -188,179 +177,3 @@ class UserAdmin(WorkshopAdmin):
         self.each(
             request, queryset, lambda user: sessions.end_all(user, by="supervisor"), _("Sessions ended for")
         )
-
-
-def _prove_first(request: HttpRequest) -> HttpResponse | None:
-    """For sensitive acts: to the step-up page where the last proof is too old."""
-    if sessions.fresh(request.user_session):  # type: ignore[attr-defined]
-        return None
-    return HttpResponseRedirect(f"{reverse('portal:prove')}?next={request.path}")
-
-
-@admin.register(Patient)
-class PatientAdmin(WorkshopAdmin):
-    sees = "patients.view"
-    list_display = ("account_number", "language", "state", "preferred_channel", "synthetic", "created_at")
-    list_filter = ("language", "preferred_channel", "state")
-    search_fields = ("account_number",)
-    search_help_text = _("Account number, or surname, phone or e-mail address in full.")
-    ordering = ("-pk",)
-
-    def whose(self, obj: Patient) -> Any:
-        return obj.pk
-
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
-        if not search_term.strip():
-            return queryset, False
-        audit.event("search", what="patients in the workshop")
-        found, duplicates = super().get_search_results(request, queryset, search_term)
-        if not found.exists():
-            found = queryset.filter(name_tokens__matches=search_term) | queryset.filter(
-                phone_index__matches=search_term
-            )
-            found |= queryset.filter(email_index__matches=search_term)
-        return found, duplicates
-
-
-@admin.register(Practitioner)
-class PractitionerAdmin(WorkshopAdmin):
-    works, adds = "products.manage", True
-    list_display = ("npi", "name", "phone", "fax")
-    search_fields = ("npi", "name")
-
-
-@admin.register(Product)
-class ProductAdmin(WorkshopAdmin):
-    works, adds = "products.manage", True
-    list_display = ("sku", "hcpcs", "name", "product_line", "category", "price", "warranty_months", "active")
-    list_filter = ("product_line", "category", "consumable", "active")
-    search_fields = ("sku", "hcpcs", "name", "plain_name")
-
-
-class LineInline(admin.TabularInline):
-    model = OrderLine
-    extra = 0
-    can_delete = False
-    fields = readonly_fields = ("product", "quantity", "unit_price", "modifiers", "rental_month")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return allowed(request.user, "orders.view")
-
-
-class ShipmentInline(LineInline):
-    model = Shipment
-    fields = readonly_fields = (
-        "carrier",
-        "tracking_number",
-        "state",
-        "shipped_on",
-        "window_start",
-        "window_end",
-    )
-
-
-@admin.register(Order)
-class OrderAdmin(WorkshopAdmin):
-    sees = "orders.view"
-    list_display = (
-        "number",
-        "state",
-        "product_line",
-        "placed_at",
-        "expected_ship_on",
-        "expected_delivery_on",
-    )
-    list_filter = ("state", "product_line", "placed_at")
-    search_fields = ("number", "patient__account_number")
-    list_select_related = ("patient",)
-    inlines = (LineInline, ShipmentInline)
-    raw_id_fields = ("patient", "practitioner")
-
-
-@admin.register(Device)
-class DeviceAdmin(WorkshopAdmin):
-    sees = "orders.view"
-    list_display = ("product", "lot", "delivered_on", "warranty_until", "rented", "returned_on")
-    list_filter = ("product__product_line", "rented")
-    list_select_related = ("product",)
-    search_fields = ("lot", "patient__account_number")
-    raw_id_fields = ("patient", "order")
-
-
-@admin.register(Document)
-class DocumentAdmin(WorkshopAdmin):
-    """What files there are and how they fared. The files themselves are opened in the console."""
-
-    sees = "documents.view"
-    list_display = ("ref", "kind", "state", "content_type", "size", "created_at")
-    list_filter = ("kind", "state", "created_at")
-    search_fields = ("=ref", "patient__account_number")
-    exclude = ("storage_name", "thumbnail_name")
-    raw_id_fields = ("patient", "order", "uploaded_by")
-
-
-@admin.register(AccessEntry)
-class AccessEntryAdmin(WorkshopAdmin):
-    """The trail, to read and to take away. Nothing of it can be changed, here or anywhere."""
-
-    sees = "trail.view"
-    list_display = (
-        "timestamp",
-        "kind",
-        "what",
-        "outcome",
-        "actor",
-        "actor_name",
-        "purpose",
-        "patients",
-        "remote_addr",
-    )
-    list_filter = ("kind", "outcome", "realm", "timestamp")
-    list_select_related = ("actor",)
-    search_fields = ("=cid", "=session", "=purpose")
-    search_help_text = _(
-        "Request id, session or purpose (case:C-10001-4); an account number finds a patient's."
-    )
-    date_hierarchy = None
-    ordering = ("-id",)
-    exclude = ("reason", "reason_digest", "changes")
-    show_full_result_count = False
-
-    @admin.display(description=_("Patients"))
-    def patients(self, entry: AccessEntry) -> int:
-        return len(entry.subjects)
-
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
-        patient = Patient.objects.filter(account_number__iexact=search_term.strip()).only("pk").first()
-        if patient is not None:
-            return queryset.filter(subjects__contains=[patient.pk]), False
-        return super().get_search_results(request, queryset, search_term)
-
-    def get_urls(self) -> list[Any]:
-        export = self.admin_site.admin_view(self.export_view)
-        return [path("export/", export, name="portal_accessentry_export"), *super().get_urls()]
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        address = f"{reverse('admin:portal_accessentry_export')}?{request.GET.urlencode()}"
-        tools = [{"url": address, "label": _("Take these entries away as CSV")}]
-        shown = tools if allowed(request.user, "trail.export") else []
-        return super().changelist_view(request, {"tools": shown, **(extra_context or {})})
-
-    def export_view(self, request: HttpRequest) -> HttpResponse:
-        """The filtered list as CSV, after a fresh proof; the newest 50,000 at a time."""
-        require(request.user, "trail.export")
-        if (proof := _prove_first(request)) is not None:
-            return proof
-        queryset = self.get_changelist_instance(request).get_queryset(request)
-        if queryset.count() > MOST_ROWS:
-            self.message_user(
-                request, _("That is more than can be taken away at once: narrow it down."), messages.ERROR
-            )
-            return HttpResponseRedirect(reverse("admin:portal_accessentry_changelist"))
-        audit.event("export", what="access trail")
-        response = HttpResponse(csv_of(queryset), content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = 'attachment; filename="access-trail.csv"'
-        return response

@@ -1,0 +1,153 @@
+"""Patients and what they have: products, orders, devices, documents, changes they ask for."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from config.security import audit
+from portal import profile
+from portal.access import allowed
+from portal.models import (
+    ContactChange,
+    Device,
+    Document,
+    Order,
+    OrderLine,
+    Patient,
+    Practitioner,
+    Product,
+    Shipment,
+)
+from portal.workshop import WorkshopAdmin
+
+
+@admin.register(Patient)
+class PatientAdmin(WorkshopAdmin):
+    sees = "patients.view"
+    list_display = ("account_number", "language", "state", "preferred_channel", "synthetic", "created_at")
+    list_filter = ("language", "preferred_channel", "state")
+    search_fields = ("account_number",)
+    search_help_text = _("Account number, or surname, phone or e-mail address in full.")
+    ordering = ("-pk",)
+
+    def whose(self, obj: Patient) -> Any:
+        return obj.pk
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        if not search_term.strip():
+            return queryset, False
+        audit.event("search", what="patients in the workshop")
+        found, duplicates = super().get_search_results(request, queryset, search_term)
+        if not found.exists():
+            found = queryset.filter(name_tokens__matches=search_term) | queryset.filter(
+                phone_index__matches=search_term
+            )
+            found |= queryset.filter(email_index__matches=search_term)
+        return found, duplicates
+
+
+@admin.register(Practitioner)
+class PractitionerAdmin(WorkshopAdmin):
+    works, adds = "products.manage", True
+    list_display = ("npi", "name", "phone", "fax")
+    search_fields = ("npi", "name")
+
+
+@admin.register(Product)
+class ProductAdmin(WorkshopAdmin):
+    works, adds = "products.manage", True
+    list_display = ("sku", "hcpcs", "name", "product_line", "category", "price", "warranty_months", "active")
+    list_filter = ("product_line", "category", "consumable", "active")
+    search_fields = ("sku", "hcpcs", "name", "plain_name")
+
+
+class LineInline(admin.TabularInline):
+    model = OrderLine
+    extra = 0
+    can_delete = False
+    fields = readonly_fields = ("product", "quantity", "unit_price", "modifiers", "rental_month")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return allowed(request.user, "orders.view")
+
+
+class ShipmentInline(LineInline):
+    model = Shipment
+    fields = readonly_fields = (
+        "carrier",
+        "tracking_number",
+        "state",
+        "shipped_on",
+        "window_start",
+        "window_end",
+    )
+
+
+@admin.register(Order)
+class OrderAdmin(WorkshopAdmin):
+    sees = "orders.view"
+    list_display = (
+        "number",
+        "state",
+        "product_line",
+        "placed_at",
+        "expected_ship_on",
+        "expected_delivery_on",
+    )
+    list_filter = ("state", "product_line", "placed_at")
+    search_fields = ("number", "patient__account_number")
+    list_select_related = ("patient",)
+    inlines = (LineInline, ShipmentInline)
+    raw_id_fields = ("patient", "practitioner")
+
+
+@admin.register(Device)
+class DeviceAdmin(WorkshopAdmin):
+    sees = "orders.view"
+    list_display = ("product", "lot", "delivered_on", "warranty_until", "rented", "returned_on")
+    list_filter = ("product__product_line", "rented")
+    list_select_related = ("product",)
+    search_fields = ("lot", "patient__account_number")
+    raw_id_fields = ("patient", "order")
+
+
+@admin.register(Document)
+class DocumentAdmin(WorkshopAdmin):
+    """What files there are and how they fared. The files themselves are opened in the console."""
+
+    sees = "documents.view"
+    list_display = ("ref", "kind", "state", "content_type", "size", "created_at")
+    list_filter = ("kind", "state", "created_at")
+    search_fields = ("=ref", "patient__account_number")
+    exclude = ("storage_name", "thumbnail_name")
+    raw_id_fields = ("patient", "order", "uploaded_by")
+
+
+@admin.register(ContactChange)
+class ContactChangeAdmin(WorkshopAdmin):
+    """What patients want changed on their record. Old and new stand behind dots until unmasked."""
+
+    sees = "patients.change"
+    list_display = ("proposed_at", "field", "state", "decided_at")
+    list_filter = ("state", "field")
+    search_fields = ("=patient__account_number",)
+    raw_id_fields = ("patient", "proposed_by", "decided_by")
+    ordering = ("-proposed_at",)
+    actions = ("accept", "refuse")
+
+    @admin.action(description=_("Accept the chosen changes"))
+    def accept(self, request: HttpRequest, queryset: Any) -> None:
+        self._decide(request, queryset, True, _("Accepted"))
+
+    @admin.action(description=_("Refuse the chosen changes"))
+    def refuse(self, request: HttpRequest, queryset: Any) -> None:
+        self._decide(request, queryset, False, _("Refused"))
+
+    def _decide(self, request: HttpRequest, queryset: Any, accept: bool, done: Any) -> None:
+        chosen = queryset.select_related("patient")
+        self.each(request, chosen, lambda row: profile.decide(request.user, change=row, accept=accept), done)

@@ -1,0 +1,81 @@
+"""The access trail, to read and to take away."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils.translation import gettext_lazy as _
+
+from config.security import audit
+from portal.access import allowed, require
+from portal.models import (
+    AccessEntry,
+    Patient,
+)
+from portal.trail_export import MOST_ROWS, csv_of
+from portal.workshop import WorkshopAdmin, prove_first
+
+
+@admin.register(AccessEntry)
+class AccessEntryAdmin(WorkshopAdmin):
+    """The trail, to read and to take away. Nothing of it can be changed, here or anywhere."""
+
+    sees = "trail.view"
+    list_display = (
+        "timestamp",
+        "kind",
+        "what",
+        "outcome",
+        "actor",
+        "actor_name",
+        "purpose",
+        "patients",
+        "remote_addr",
+    )
+    list_filter = ("kind", "outcome", "realm", "timestamp")
+    list_select_related = ("actor",)
+    search_fields = ("=cid", "=session", "=purpose")
+    search_help_text = _(
+        "Request id, session or purpose (case:C-10001-4); an account number finds a patient's."
+    )
+    date_hierarchy = None
+    ordering = ("-id",)
+    exclude = ("reason", "reason_digest", "changes")
+    show_full_result_count = False
+
+    @admin.display(description=_("Patients"))
+    def patients(self, entry: AccessEntry) -> int:
+        return len(entry.subjects)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        patient = Patient.objects.filter(account_number__iexact=search_term.strip()).only("pk").first()
+        if patient is not None:
+            return queryset.filter(subjects__contains=[patient.pk]), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def get_urls(self) -> list[Any]:
+        export = self.admin_site.admin_view(self.export_view)
+        return [path("export/", export, name="portal_accessentry_export"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        address = f"{reverse('admin:portal_accessentry_export')}?{request.GET.urlencode()}"
+        tools = [{"url": address, "label": _("Take these entries away as CSV")}]
+        shown = tools if allowed(request.user, "trail.export") else []
+        return super().changelist_view(request, {"tools": shown, **(extra_context or {})})
+
+    def export_view(self, request: HttpRequest) -> HttpResponse:
+        """The filtered list as CSV, after a fresh proof; the newest 50,000 at a time."""
+        require(request.user, "trail.export")
+        if (proof := prove_first(request)) is not None:
+            return proof
+        queryset = self.get_changelist_instance(request).get_queryset(request)
+        if queryset.count() > MOST_ROWS:
+            self.message_user(
+                request, _("That is more than can be taken away at once: narrow it down."), messages.ERROR
+            )
+            return HttpResponseRedirect(reverse("admin:portal_accessentry_changelist"))
+        audit.event("export", what="access trail")
+        response = HttpResponse(csv_of(queryset), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = 'attachment; filename="access-trail.csv"'
+        return response
