@@ -1,7 +1,7 @@
-"""Canaries: what stands for PHI in a run through every way in, and the eye that knows each again in any place.
+"""Canaries: what stands for PHI in a run through every way in, and the eye that knows each again anywhere.
 
-Most are words that begin with one stem and name the way they came by; birth date, phone and SSN have shapes of
-their own, and are known however they are spelt. Known also in base64 and in hexadecimal.
+Most are words that begin with one stem and name the way they came by; birth date, phone and SSN have shapes
+of their own, and are known however they are spelt. Known also in base64 and in hexadecimal.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""A whole installation for one canary run: engines, web, worker, beat and the outside world, and all they say."""
+"""A whole installation for one canary run: engines, web, worker, beat, the outside world; and all they say."""
 
 import contextlib
 import json
@@ -48,7 +48,9 @@ class Installation:
             superuser.execute("SELECT pg_reload_conf()")
         self._start("world", "uvicorn", "config.sandbox.world:application", "--port", str(self.world))
         celery = ("celery", "-A", "config.celery", "--quiet")
-        self._start("worker", *celery, "worker", "--pool", "threads", "--concurrency", "2", "--without-gossip")
+        self._start(
+            "worker", *celery, "worker", "--pool", "threads", "--concurrency", "2", "--without-gossip"
+        )
         (self.rig.var / "beat").mkdir()
         self._start("beat", *celery, "beat", "--schedule", str(self.rig.var / "beat/plan"), "--pidfile", "")
 
@@ -81,7 +83,10 @@ class Installation:
         return {name: self._world(f"{name}.json") for name in ("mail", "sms")}
 
     def _world(self, path: str) -> Any:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self.world}/{path}") as it:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{self.world}/{path}") as it,
+        ):
             return json.load(it)
         return []
 

@@ -37,7 +37,10 @@ class Browser:
         return self._note(self.client.get(path, **more), ours)
 
     def post(self, path: str, data: Any = None, *, ours: bool = True, **more: Any) -> httpx.Response:
-        headers = {"X-CSRFToken": self.client.cookies.get(self.csrf_name, ""), "Origin": str(self.client.base_url)}
+        headers = {
+            "X-CSRFToken": self.client.cookies.get(self.csrf_name, ""),
+            "Origin": str(self.client.base_url),
+        }
         headers |= more.pop("headers", {})
         return self._note(self.client.post(path, data=data, headers=headers, **more), ours)
 
@@ -107,7 +110,11 @@ class Walk:
 
     def register(self) -> None:
         visitor = self.browser()
-        proofs = {"number": self.told["stranger"], "last_name": word("stranger last name"), "birth_date": BIRTH_DATE}
+        proofs = {
+            "number": self.told["stranger"],
+            "last_name": word("stranger last name"),
+            "birth_date": BIRTH_DATE,
+        }
         visitor.post("/register", proofs | {"last_name": word("wrong last name")})
         visitor.post("/register", proofs | {"number": word("number")[:24], "birth_date": word("date")})
         visitor.post("/register", proofs)
@@ -122,7 +129,14 @@ class Walk:
 
     # --- the patient's pages -------------------------------------------------------------------------
     def portal(self, patient: Browser) -> None:
-        for page in ("/", "/orders/", f"/orders/{self.told['order']}/", "/devices/", "/documents/", "/profile/"):
+        for page in (
+            "/",
+            "/orders/",
+            f"/orders/{self.told['order']}/",
+            "/devices/",
+            "/documents/",
+            "/profile/",
+        ):
             patient.get(page)
         for page in ("/insurance/", "/messages/", "/caregivers/", "/who-saw-my-record/", "/my-data/"):
             patient.get(page)
@@ -167,7 +181,9 @@ class Walk:
         for name, content in contents().items():
             ref = self._upload(patient, "/uploads/", name, content)
             self.uploads.append(ref)
-        files = {"file": (f"{word('form file')}.png", b"no picture " + word("form content").encode(), word("type"))}
+        files = {
+            "file": (f"{word('form file')}.png", b"no picture " + word("form content").encode(), word("type"))
+        }
         patient.post("/documents/send", {"kind": "other"}, files=files)
         patient.post("/uploads/", content=f'{{"{word("bad json")}'.encode(), headers=BODY)
         patient.get("/uploads/")
@@ -187,7 +203,9 @@ class Walk:
 
     def _checked(self, patient: Browser) -> bool:
         answers = [patient.get(f"/uploads/{ref}/").json() for ref in self.uploads]
-        return all((it["document"] or {}).get("state") not in (None, "received", "scanning") for it in answers)
+        return all(
+            (it["document"] or {}).get("state") not in (None, "received", "scanning") for it in answers
+        )
 
     def _links(self, patient: Browser) -> list[str]:
         answers = [patient.get(f"/uploads/{ref}/").json()["document"] for ref in self.uploads]
@@ -196,7 +214,14 @@ class Walk:
     # --- the desk ------------------------------------------------------------------------------------
     def console(self, agent: Browser) -> None:
         agent.get("/console/")
-        for words in (word("chart last name"), address("chart"), PHONE, SSN, self.told["order_number"], MEMBER_ID):
+        for words in (
+            word("chart last name"),
+            address("chart"),
+            PHONE,
+            SSN,
+            self.told["order_number"],
+            MEMBER_ID,
+        ):
             agent.post("/console/search/", {"words": words})
         person = f"/console/people/{self.told['patient']}/"
         agent.get(person)
@@ -237,8 +262,13 @@ class Walk:
             supervisor.get(f"{here}/change/")
             reason = {"reason": f"{word(f'{kind} reason')} {SSN}"}
             assert supervisor.post(f"{here}/unmask/", reason).status_code == 302
-            assert word("chart" if kind == "patient" else "order notes") in supervisor.get(f"{here}/change/").text
-        supervisor.post("/admin/portal/user/invite/", {"email": address("staff invited"), "name": word("staff name")})
+            assert (
+                word("chart" if kind == "patient" else "order notes")
+                in supervisor.get(f"{here}/change/").text
+            )
+        supervisor.post(
+            "/admin/portal/user/invite/", {"email": address("staff invited"), "name": word("staff name")}
+        )
         supervisor.get("/admin/portal/accessentry/")
         self.browser("auditor").get("/admin/portal/accessentry/export/")
 
@@ -266,7 +296,11 @@ class Walk:
             answer = patient.post("/profile/propose/email", {"email": address("refused contact")})
             assert answer.status_code == 500, answer.text
         with self._refusing("cases_message", "false"):
-            new = {"client_id": str(uuid.uuid4()), "topic": self.told["reason"], "subject": word("refused subject")}
+            new = {
+                "client_id": str(uuid.uuid4()),
+                "topic": self.told["reason"],
+                "subject": word("refused subject"),
+            }
             patient.post("/messages/new/", new | {"body": f"{word('refused body')} {SSN}"})
         with self._refusing("portal_document", "state <> 'ready'"):
             self._upload(patient, "/uploads/", f"{word('refused file')}.png", pixel())
@@ -293,7 +327,12 @@ class Chat:
         await self.visit(patient, "patient")
 
     async def visit(self, browser: Browser, who: str) -> None:
-        asked = {"notice_accepted": True, "topic": word(who), "name": word(f"{who} name"), "order_number": word(who)}
+        asked = {
+            "notice_accepted": True,
+            "topic": word(who),
+            "name": word(f"{who} name"),
+            "order_number": word(who),
+        }
         began = browser.post("/chat/start", content=json.dumps(asked), headers=BODY)
         assert began.status_code == 201, began.text
         chat = began.json()
@@ -305,12 +344,25 @@ class Chat:
 
     async def say(self, socket: Any, conversation: str, who: str) -> None:
         said = {"type": "message.send", "conversation": conversation, "client_id": str(uuid.uuid4())}
-        said |= {"body": f"{word(f'{who} chat')} SSN {SSN}, born {BIRTH_DATE}, {PHONE}", "choice": word("choice")}
+        said |= {
+            "body": f"{word(f'{who} chat')} SSN {SSN}, born {BIRTH_DATE}, {PHONE}",
+            "choice": "person",
+        }
         identify = {"type": "form.submit", "conversation": conversation, "client_id": str(uuid.uuid4())}
         identify |= {"form": "identify", "values": {"order_number": self.walk.told["order_number"]}}
-        frames: list[Any] = [said, said | {"body": word("conflict")}, said | {"type": word("frame type")}]
-        frames += [said | {"client_id": str(uuid.uuid4()), "body": word("nul") + "\0"}, said | {"kind": word("kind")}]
-        frames += [identify | {"values": identify["values"] | {"birth_date": BIRTH_DATE, "last4": word("last4")}}]
+        frames: list[Any] = [
+            said,
+            said | {"choice": word("choice"), "client_id": str(uuid.uuid4())},
+            said | {"body": word("conflict")},
+            said | {"type": word("frame type")},
+        ]
+        frames += [
+            said | {"client_id": str(uuid.uuid4()), "body": word("nul") + "\0"},
+            said | {"kind": word("kind")},
+        ]
+        frames += [
+            identify | {"values": identify["values"] | {"birth_date": BIRTH_DATE, "last4": word("last4")}}
+        ]
         frames += [identify | {"form": word("form")}, said | {"client_id": word("client id")}]
         for frame in [*map(json.dumps, frames), f"{{{word('bad frame')}", json.dumps({"type": "ping"})]:
             await socket.send(frame)
@@ -365,18 +417,31 @@ def resources() -> list[Told]:
         "name": [{"family": word("fhir family"), "given": [word("fhir given")]}],
         "birthDate": BIRTH_DATE,
         "telecom": [{"system": "phone", "value": PHONE}, {"system": "email", "value": address("fhir")}],
-        "address": [{"line": [word("fhir street")], "city": word("fhir city"), "state": "TX", "postalCode": "78701"}],
+        "address": [
+            {"line": [word("fhir street")], "city": word("fhir city"), "state": "TX", "postalCode": "78701"}
+        ],
         "identifier": [{"system": "http://hl7.org/fhir/sid/us-ssn", "value": SSN}],
     }
     coverage = {"resourceType": "Coverage", "id": "c1", "status": "active", "beneficiary": whose}
     coverage |= {"subscriberId": MEMBER_ID, "payor": [{"display": "Sample Health Plan"}]}
     condition = {"resourceType": "Condition", "id": "k1", "subject": whose}
-    condition |= {"code": {"coding": [{"system": "http://snomed.info/sct", "code": "73430006"}], "text": word("condition")}}
+    condition |= {
+        "code": {
+            "coding": [{"system": "http://snomed.info/sct", "code": "73430006"}],
+            "text": word("condition"),
+        }
+    }
     device = {"resourceType": "Device", "id": "d1", "patient": whose, "serialNumber": word("fhir serial")}
     document = {"resourceType": "DocumentReference", "id": "f1", "status": "current", "subject": whose}
-    document |= {"description": word("fhir document"), "content": [{"attachment": {"contentType": "text/plain", "data": "QQ=="}}]}
+    document |= {
+        "description": word("fhir document"),
+        "content": [{"attachment": {"contentType": "text/plain", "data": "QQ=="}}],
+    }
     astray = {"resourceType": "Coverage", "id": "c2", "status": "active"}
-    astray |= {"beneficiary": {"reference": f"Patient/{word('nobody')}", "display": word("display")}, "payor": []}
+    astray |= {
+        "beneficiary": {"reference": f"Patient/{word('nobody')}", "display": word("display")},
+        "payor": [],
+    }
     bad = patient | {"id": "p2", "birthDate": word("bad date")}
     return [patient, coverage, condition, device, document, astray, bad]
 
@@ -385,5 +450,3 @@ def records_of(browsers: list[Browser]) -> tuple[bytes, bytes]:
     """The addresses that were used and shown, and the titles of the pages."""
     addresses = "\n".join(it for browser in browsers for it in browser.addresses)
     return addresses.encode(), "\n".join(it for browser in browsers for it in browser.titles).encode()
-
-

@@ -1,7 +1,7 @@
-"""Takes one protection away at a time and asks the tests whether they notice: ``make mutations`` (ARGS="lock csrf").
+"""Takes one protection away at a time and asks the tests whether they notice: ``make mutations``.
 
-Each is taken out of a scratch copy of the last commit, never of this tree, and only the tests that ought to notice
-are run. What is missed is a test to be written; the program then ends with 1.
+Each is taken out of a scratch copy of the last commit, never of this tree, and only the tests that ought to
+notice are run. What is missed is a test to be written; the program then ends with 1.
 """
 
 import os
@@ -277,7 +277,11 @@ def _asked(tree: Path, tests: str) -> str:
     files, _, words = tests.partition(" -k ")
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files.split()]
     command += ["-k", words] if words else []
-    shared = {"DME_TEST_VAR": str(ROOT / "var" / "test"), "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    shared = {
+        "DME_TEST_VAR": str(ROOT / "var" / "test"),
+        "PYTHONPATH": str(tree),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     try:
         done = subprocess.run(
             command, cwd=tree, env=os.environ | shared, capture_output=True, timeout=MOST_SECONDS, check=False
