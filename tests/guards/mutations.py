@@ -36,7 +36,7 @@ MUTATIONS = [
         "portal/models/orders.py",
         'return self.filter(**{f"{self.patient_path}__in": self._patients_of(user)})',
         "return self",
-        "tests/portal/test_page_access.py -k stranger",
+        "tests/portal/test_rows.py -k strangers",
     ),
     Mutation(
         "ownership of documents",
