@@ -6,7 +6,8 @@ from html import escape
 from config.sandbox.post import Mail, Text
 
 FRAME = """<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><title>{title}</title>
 <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}}
 table{{border-collapse:collapse;width:100%}}td,th{{text-align:left;padding:.4rem;border-bottom:1px solid #ccc;
 vertical-align:top}}pre{{white-space:pre-wrap}}</style><h1>{title}</h1>{body}</html>"""

@@ -6,7 +6,7 @@ from io import BytesIO
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Frame, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.visitors import Running, axe, begin_chat, chat_of, write
 
@@ -30,9 +30,7 @@ def send_card(page: Page, side: str) -> None:
     page.goto("/documents/")
     page.get_by_label("What are you sending?").select_option(label=f"Insurance card, {side}")
     name = f"{uuid.uuid4().hex[:8]}-{side}.jpg"
-    page.locator("#id_file").set_input_files(
-        [{"name": name, "mimeType": "image/jpeg", "buffer": card(side)}]
-    )
+    page.locator("#id_file").set_input_files([{"name": name, "mimeType": "image/jpeg", "buffer": card(side)}])
     row = page.locator(".rows li", has_text=name).first
     expect(row).to_be_visible()
     for _ in range(20):
@@ -124,6 +122,8 @@ def _the_supervisor_reads(demo: Running, case: str) -> None:
     """The trail tells who read; the record stays hidden until a reason is given, and that is told too."""
     page = demo.person("supervisor", "wide")
     page.goto("/admin/portal/accessentry/")
+    page.get_by_label("Search").fill(f"case:{case}")
+    page.get_by_role("button", name="Search").click()
     trail = page.locator("#result_list")
     expect(trail).to_contain_text("Alex Agent")
     expect(trail).to_contain_text(case)
