@@ -1,4 +1,4 @@
-"""Every page a person can reach, on a running demo: axe, every width, both themes and languages, nothing from elsewhere."""
+"""Every page a person can reach: axe, every width, both themes and languages, and nothing from elsewhere."""
 
 import pytest
 from playwright.sync_api import Page
@@ -48,7 +48,12 @@ def _judge(demo: Running, page: Page, path: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("size", "scheme", "language"),
-    [("narrow", "light", "en"), ("narrow", "dark", "es"), ("desktop", "light", "es"), ("desktop", "dark", "en")],
+    [
+        ("narrow", "light", "en"),
+        ("narrow", "dark", "es"),
+        ("desktop", "light", "es"),
+        ("desktop", "dark", "en"),
+    ],
 )
 def test_portal(demo: Running, size: str, scheme: str, language: str) -> None:
     page = demo.person("patient", size, color_scheme=scheme)
