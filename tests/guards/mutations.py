@@ -113,14 +113,14 @@ MUTATIONS = [
         "cases/ledger.py",
         "WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
         "WHERE id = ANY(%s) ORDER BY id",
-        "tests/cases/test_conversations.py -k at_once",
+        "tests/cases/test_locks.py -k numbered",
     ),
     Mutation(
         "lock of an agent's capacity",
         "agents/presence.py",
         "AgentPresence.objects.select_for_update().filter(user=actor)",
         "AgentPresence.objects.filter(user=actor)",
-        "tests/agents/test_presence.py",
+        "tests/cases/test_locks.py -k full",
     ),
     Mutation(
         "trail of an opened document",
@@ -132,7 +132,7 @@ MUTATIONS = [
     Mutation(
         "trail of an opened case",
         "agents/workspace.py",
-        'audit.read(\n            [case.patient_id] if case.patient_id else [], what, objects=[case], fields=("name", "messages")\n        )',
+        'audit.read(\n            [case.patient_id] if case.patient_id else [], what, objects=[case], fields=("name", "messages")\n        )',  # noqa: E501
         "pass",
         "tests/agents/test_workspace.py tests/agents/test_console_pages.py -k trail",
     ),
