@@ -19,7 +19,9 @@ from cases.writer import write_one
 from tests.factories import CaseFactory, ConversationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+WAITING = """
+    SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()
+"""
 Meanwhile = Callable[[Callable[[], Any]], "Future[Any]"]
 
 
