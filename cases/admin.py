@@ -98,7 +98,7 @@ class CaseAdmin(WorkshopAdmin):
 
     @admin.action(description=_("Close with the disposition and next step named"))
     def close(self, request: HttpRequest, queryset: Any) -> None:
-        how = {name: request.POST.get(name, "") for name in ("disposition", "next_step")}
+        how: dict[str, Any] = {name: request.POST.get(name, "") for name in ("disposition", "next_step")}
         self.each(request, queryset, lambda case: cases.close(request.user, case=case, **how), _("Closed"))
 
 

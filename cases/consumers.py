@@ -42,15 +42,16 @@ class VisitorSocket(ChatSocket):
     async def admit(self) -> None:
         ticket = (self.subprotocol() or "").removeprefix(TICKET)
         try:
-            self.visitor, self.conversation = await self.hub.desk_lane.run(self._known, ticket)
+            self.visitor, conversation = await self.hub.desk_lane.run(self._known, ticket)
         except chat.SignIn:
             raise Shut(SIGN_IN) from None
         except chat.NotTheirs:
             raise Shut(NOT_YOURS) from None
+        self.conversation = conversation
         topic = self.hub.topics.get(str(self.ref))
         if topic and sum(not reader.staff for reader in topic.readers) >= SOCKETS_EACH:
             raise Shut(TOO_MANY)
-        self.hub.watch(self, self.conversation)
+        self.hub.watch(self, conversation)
         self._shows(True)
         await self._tell_state()
 

@@ -110,7 +110,7 @@ def _tell(conversation: Conversation, text: str) -> None:
 # --- taking part -------------------------------------------------------------------------------------
 def find(actor: Any, ref: uuid.UUID | str) -> Conversation:
     """A conversation of the actor's. Raises Conversation.DoesNotExist, also for somebody else's."""
-    conversation = Conversation.objects.select_related("patient", "agent").get(pk=ref)
+    conversation: Conversation = Conversation.objects.select_related("patient", "agent").get(pk=ref)
     if not takes_part(actor, conversation):
         raise Conversation.DoesNotExist
     return conversation
@@ -249,7 +249,7 @@ def end(actor: Any, *, conversation: Conversation) -> Conversation:
 
 def thread_of(case: Case) -> Conversation:
     """The conversation that what is written on a case goes into; a quiet one where there is none."""
-    newest = case.conversations.order_by("-started_at").first()
+    newest: Conversation | None = case.conversations.order_by("-started_at").first()
     if newest is not None:
         return newest
     return Conversation.objects.create(
@@ -259,7 +259,8 @@ def thread_of(case: Case) -> Conversation:
 
 def _locked(conversation: Conversation) -> Conversation:
     rows = Conversation.objects.select_for_update(no_key=True, of=("self",))
-    return rows.select_related("agent", "case", "patient").get(pk=conversation.pk)
+    locked: Conversation = rows.select_related("agent", "case", "patient").get(pk=conversation.pk)
+    return locked
 
 
 def _refuse_closed(conversation: Conversation) -> None:

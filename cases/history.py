@@ -12,7 +12,8 @@ from cases.models import Message
 from portal.models import Document
 
 PAGE = 200
-NAME, BODY, EXTRA = (Message._meta.get_field(name) for name in ("author_name", "body", "extra"))
+FIELDS: dict[str, Any] = {field.name: field for field in Message._meta.concrete_fields}
+NAME, BODY, EXTRA = FIELDS["author_name"], FIELDS["body"], FIELDS["extra"]
 FILENAME = Document._meta.get_field("filename")
 COLUMNS = """conversation_id, id, seq, staff_seq, kind, author_role, author_name, body, redactions, extra, sent_at,
     client_id, EXISTS (SELECT FROM cases_messageattachment a WHERE a.message_id = cases_message.id) AS attached"""

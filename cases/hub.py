@@ -36,7 +36,9 @@ class Reader(Protocol):
     """A socket, as the hub sees it."""
 
     staff: bool
-    session: int | None
+
+    @property
+    def session(self) -> int | None: ...
 
     def tell(self, line: str) -> None: ...
 
@@ -77,10 +79,10 @@ class Topic:
     def told(self, frame: frames.Frame) -> bool:
         """Whether the frame is the next one; then it is remembered."""
         if frame["seq"] is None:
-            fresh = frame["staff_seq"] > self.staff_seq
+            fresh = bool(frame["staff_seq"] > self.staff_seq)
             self.staff_seq = max(self.staff_seq, frame["staff_seq"])
         else:
-            fresh = frame["seq"] > self.seq
+            fresh = bool(frame["seq"] > self.seq)
             self.seq = max(self.seq, frame["seq"])
         return fresh
 

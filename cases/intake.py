@@ -6,7 +6,7 @@ A contact is taken once for a channel and its id there, however often and at onc
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -80,7 +80,8 @@ def _taken_before(inbound: Inbound) -> Received:
     entry = Entry.objects.select_related("conversation").get(
         channel=inbound.channel, external_id=inbound.external_id
     )
-    return Received(entry.conversation, entry.message_id, False)
+    # Whoever made the entry tied it to its conversation in the same transaction.
+    return Received(cast(Conversation, entry.conversation), entry.message_id, False)
 
 
 def _remember(entry: int, conversation: Conversation, stored: Stored | None) -> None:
@@ -91,9 +92,8 @@ def _place(inbound: Inbound) -> Conversation:
     """The conversation it belongs to: the one it answers, opened again where it was closed, or a new one."""
     if inbound.conversation is None:
         return _opened(inbound)
-    conversation = Conversation.objects.select_for_update(no_key=True, of=("self",)).get(
-        pk=inbound.conversation.pk
-    )
+    rows = Conversation.objects.select_for_update(no_key=True, of=("self",))
+    conversation: Conversation = rows.get(pk=inbound.conversation.pk)
     if conversation.state == "closed":
         conversation.state, conversation.closed_at = "open", None
         conversation.save(update_fields=["state", "closed_at"])

@@ -7,7 +7,7 @@ the trail, turn the pages. Rows travel as one JSON parameter, so that one prepar
 import json
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -49,7 +49,8 @@ TURN = """
             last_message_at = p.at, accepted_at = CASE WHEN p.accepted THEN p.at ELSE c.accepted_at END
         FROM page p WHERE c.id = p.id
     ), matter AS (
-        SELECT case_id AS id, max(message_id) AS message_id, max(at) AS at, sum(said) AS said, bool_or(answered) AS answered
+        SELECT case_id AS id, max(message_id) AS message_id, max(at) AS at, sum(said) AS said,
+            bool_or(answered) AS answered
         FROM page WHERE case_id IS NOT NULL GROUP BY case_id
     ), locked AS (
         SELECT c.id FROM cases_case c JOIN matter m ON m.id = c.id ORDER BY c.id FOR NO KEY UPDATE OF c
@@ -58,7 +59,8 @@ TURN = """
     SET last_message_id = coalesce(m.message_id, c.last_message_id),
         last_contact_at = CASE WHEN m.message_id IS NULL THEN c.last_contact_at ELSE m.at END,
         unread = CASE WHEN m.answered THEN 0 ELSE c.unread END + m.said,
-        state = CASE WHEN (c.state = 'waiting' AND m.said > 0) OR (c.state = 'new' AND m.answered) THEN 'open' ELSE c.state END
+        state = CASE WHEN (c.state = 'waiting' AND m.said > 0) OR (c.state = 'new' AND m.answered)
+            THEN 'open' ELSE c.state END
     FROM matter m JOIN locked USING (id) WHERE c.id = m.id
 """
 ATTACHABLE = """
@@ -252,7 +254,8 @@ def _locked(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Page]:
     rows = _all(LOCK, [sorted(ids)])
     now = timezone.now()
     at = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    return {row[0]: Page(*row, at) for row in rows}
+    pages = (Page(*(*row, at)) for row in rows)
+    return {page.id: page for page in pages}
 
 
 def _known(batch: Sequence[Sealed]) -> dict[Whose, tuple[Stored, bytes]]:
@@ -263,7 +266,7 @@ def _known(batch: Sequence[Sealed]) -> dict[Whose, tuple[Stored, bytes]]:
     for conversation_id, key, client_id, *rest, body_hash in _all(
         KNOWN, [list(c) for c in zip(*wanted, strict=True)]
     ):
-        stored = Stored(conversation_id, client_id, *rest, created=False)
+        stored = replace(Stored(*(conversation_id, client_id, *rest)), created=False)
         known[conversation_id, key, client_id] = stored, bytes(body_hash or b"")
     return known
 

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -10,9 +11,8 @@ from cases.models import Message
 from config.security import crypto, redaction
 
 PURPOSE = "messages"
-BODY, NAME, EXTRA, TOKENS = (
-    Message._meta.get_field(name) for name in ("body", "author_name", "extra", "body_tokens")
-)
+FIELDS: dict[str, Any] = {field.name: field for field in Message._meta.concrete_fields}
+BODY, NAME, EXTRA, TOKENS = (FIELDS[name] for name in ("body", "author_name", "extra", "body_tokens"))
 Whose = tuple[uuid.UUID, str, uuid.UUID]
 
 

@@ -317,6 +317,7 @@ class ChatSocket:
             timer.cancel()
         self._typing[name] = self.hub.loop.call_later(TYPING_SECONDS, self._hush, name)
         live.say(frames.typing(conversation.pk, author_of(self.actor, conversation).role, True))
+        return None
 
     def _hush(self, name: str) -> None:
         """No longer typing: said, sent, or nothing for a while."""

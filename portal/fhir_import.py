@@ -152,7 +152,7 @@ class Import:
     def _entries(self, path: Path, entries: Any) -> Iterator[Read]:
         for count, entry in enumerate(entries if isinstance(entries, list) else []):
             resource = entry.get("resource") if isinstance(entry, dict) else None
-            if _is_resource(resource):
+            if resource is not None and _is_resource(resource):
                 yield Read(path.name, resource, str(entry.get("fullUrl", "")))
             else:
                 self.report.lines.append(f"{path.name}: entry {count}: is not a FHIR resource")

@@ -161,7 +161,7 @@ def _ordered(resource: Resource) -> Product:
 
 def _order_line(order: Order, product: Product) -> None:
     rented = product.category in ("CR", "OX") and product.rental_month_price is not None
-    price = product.rental_month_price if rented else product.price
+    price = (product.rental_month_price if rented else None) or product.price
     OrderLine.objects.update_or_create(
         order=order,
         defaults={"product": product, "unit_price": price, "modifiers": "RR" if rented else "NU"},
@@ -192,7 +192,7 @@ def document_reference(run: Import, read: Read) -> None:
     owner = run.patient_of(read.resource.get("subject"))
     if run.existing(read) is not None:
         return
-    attachment = next((part["attachment"] for part in read.resource.get("content", [])), {})
+    attachment: Resource = next((part["attachment"] for part in read.resource.get("content", [])), {})
     if not attachment.get("data"):
         raise NotUsable("its file is not in the record and nothing is fetched from elsewhere")
     try:

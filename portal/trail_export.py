@@ -7,9 +7,23 @@ from io import StringIO
 from portal.models import AccessEntry
 
 MOST_ROWS = 50_000
-COLUMNS = (
-    "id timestamp kind what outcome actor_id actor_name realm purpose subjects object_pk fields remote_addr session cid"
-).split()
+COLUMNS = [
+    "id",
+    "timestamp",
+    "kind",
+    "what",
+    "outcome",
+    "actor_id",
+    "actor_name",
+    "realm",
+    "purpose",
+    "subjects",
+    "object_pk",
+    "fields",
+    "remote_addr",
+    "session",
+    "cid",
+]
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 

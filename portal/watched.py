@@ -1,5 +1,7 @@
 """What of the portal the access trail watches, and whose record each row belongs to."""
 
+from typing import Any
+
 from django_otp_webauthn.models import WebAuthnCredential
 
 from config.security import audit
@@ -25,7 +27,13 @@ ABOUT_A_PATIENT = {
     m.ShipmentLine: "shipment__order__patient",
     m.Upload: "patient",
 }
-ABOUT_RIGHTS_AND_RULES = (m.User, m.RoleGrant, m.TotpDevice, m.RecoveryCode, WebAuthnCredential)
+ABOUT_RIGHTS_AND_RULES: tuple[type[Any], ...] = (
+    m.User,
+    m.RoleGrant,
+    m.TotpDevice,
+    m.RecoveryCode,
+    WebAuthnCredential,
+)
 ABOUT_RIGHTS_AND_RULES += (m.Practitioner, m.Product)
 QUIET = {
     m.User: ("last_login",),

@@ -22,7 +22,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from config.security import audit
-from config.security.fields import Sealed
+from config.security.fields import sealed_fields
 from portal import sessions
 from portal.access import allowed, require
 
@@ -85,7 +85,7 @@ class WorkshopAdmin(admin.ModelAdmin):
     @property
     def sealed(self) -> list[str]:
         """Names of the encrypted fields, in their order."""
-        return [field.name for field in self.model._meta.concrete_fields if isinstance(field, Sealed)]
+        return [f.name for f in sealed_fields(self.model)]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         derived = {"BlindIndexField", "SearchTokensField"}

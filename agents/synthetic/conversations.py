@@ -319,7 +319,7 @@ class Desk:
         if agent:
             taken = matter.opened + timedelta(seconds=40)
             yield case, "assigned", agent[0], "", taken, self.seal["detail"]({"to": agent[1]})
-        if matter.closed_at:
+        if agent and matter.closed_at:
             ended = self.seal["detail"]({"disposition": "answered"})
             yield case, "closed", agent[0], "", matter.closed_at, ended
 

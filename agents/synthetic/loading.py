@@ -50,7 +50,7 @@ def copy_models(rows: Iterable[models.Model]) -> int:
     model = type(first)
     fields = model._meta.concrete_fields
     tuples = (_prepared(row, fields) for row in _chain(first, rows))
-    return copy_tuples(model, [field.column for field in fields], tuples)
+    return copy_tuples(model, [str(field.column) for field in fields], tuples)
 
 
 def copy_tuples(model: type[models.Model], columns: Sequence[str], tuples: Iterable[Sequence[Any]]) -> int:
@@ -67,7 +67,7 @@ def copy_tuples(model: type[models.Model], columns: Sequence[str], tuples: Itera
 
 def _prepared(row: models.Model, fields: Sequence[Any]) -> list[Any]:
     # Keys were given after the rows were tied together, as bulk_create finds too.
-    row._prepare_related_fields_for_save(operation_name="copy")
+    row._prepare_related_fields_for_save(operation_name="copy")  # type: ignore[attr-defined]
     return [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
 
 

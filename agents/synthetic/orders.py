@@ -178,7 +178,7 @@ class OrderBook:
         return done
 
     def _owner(self, order: Order, step: str) -> str:
-        if step == "prescription":
+        if step == "prescription" and order.practitioner:
             return order.practitioner.name
         if step in ("insurance", "prior_auth", "claim"):
             return "your insurance"
@@ -233,10 +233,9 @@ class OrderBook:
             )
         )
         if product.serialized and shipment.delivered_at:
-            self.batch.devices.append(self._device(shipment, line, serial, lot))
+            self.batch.devices.append(self._device(shipment, line, serial, lot, shipment.delivered_at.date()))
 
-    def _device(self, shipment: Shipment, line: OrderLine, serial: str, lot: str) -> Device:
-        delivered = shipment.delivered_at.date()
+    def _device(self, shipment: Shipment, line: OrderLine, serial: str, lot: str, delivered: date) -> Device:
         return Device(
             patient=shipment.order.patient,
             product=line.product,

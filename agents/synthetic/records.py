@@ -7,7 +7,7 @@ from agents.synthetic import files
 from billing.models import Coverage
 from portal import documents
 from portal.access import System
-from portal.models import Patient, Prescription
+from portal.models import Document, Patient, Prescription
 
 WITH_FILES = 24
 
@@ -28,14 +28,14 @@ def add_files(actor: System, seed: str, patients: list[Patient]) -> int:
     return len(patients) * 3
 
 
-def _card(actor: System, rng: Random, patient: Patient, cover: Coverage, side: str) -> documents.Document:
+def _card(actor: System, rng: Random, patient: Patient, cover: Coverage, side: str) -> Document:
     picture = files.insurance_card(rng, cover.payer.name, side)
     return _keep(actor, patient, f"insurance_card_{side}", f"card-{side}.jpg", "image/jpeg", picture)
 
 
 def _keep(
     actor: System, patient: Patient, kind: str, filename: str, content_type: str, content: bytes
-) -> documents.Document:
+) -> Document:
     return documents.keep(
         actor,
         kind=kind,

@@ -97,9 +97,8 @@ def _patients(rng: Random, size: Size, now: datetime, say: Say) -> None:
         if start == 0:
             _show_piece(book, owners[0], now)
         with transaction.atomic():
-            for rows in [owners, covers, consents]:
-                _write(rows)
-            for rows in book.take():
+            tables: list[list[Any]] = [owners, covers, consents, *book.take()]
+            for rows in tables:
                 _write(rows)
         say(f"{end:,} of {size.patients:,} patients with their orders and devices are in.")
 

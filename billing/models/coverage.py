@@ -58,7 +58,9 @@ class Coverage(models.Model):
     active = models.BooleanField(default=True)
     starts_on = models.DateField(null=True, blank=True)
     ends_on = models.DateField(null=True, blank=True)
-    card_front = models.ForeignKey(Document, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    card_front = models.ForeignKey(
+        Document, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     card_back = models.ForeignKey(Document, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -1,7 +1,7 @@
 """Conversations and their messages, on whatever channel they came."""
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
@@ -29,10 +29,10 @@ class ConversationQuerySet(OfPatientQuerySet):
 
     def visible_to(self, user: Any) -> "ConversationQuerySet":
         """A customer also sees what they began themselves, whoever it turned out to be about."""
-        theirs = super().visible_to(user)
+        theirs: Any = super().visible_to(user)
         if getattr(user, "realm", None) == access.PATIENT_REALM and access.allowed(user, "portal.use"):
-            return self.filter(Q(pk__in=theirs.values("pk")) | Q(customer=user))
-        return theirs
+            theirs = self.filter(Q(pk__in=theirs.values("pk")) | Q(customer=user))
+        return cast(ConversationQuerySet, theirs)
 
 
 class Conversation(models.Model):

@@ -358,7 +358,7 @@ def created(model: type[models.Model], rows: Iterable[tuple[Any, int | None, Con
         for key, subject, who in rows
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_many(type(entry)), [json.dumps(told, default=str)])
+        cursor.execute(_many(type(entry)), [json.dumps(told, default=str)])  # type: ignore[arg-type]
 
 
 def _written(entry: type[models.Model]) -> list[Any]:

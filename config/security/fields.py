@@ -10,7 +10,7 @@ Renaming a table or column makes its values unreadable: keep ``db_table`` and ``
 
 import json
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import encrypted_model_fields.fields as package
 from django.core import checks
@@ -37,6 +37,7 @@ __all__ = [
     "Sealed",
     "SearchTokensField",
     "seal_text",
+    "sealed_fields",
     "unseal_text",
 ]
 
@@ -58,6 +59,11 @@ class Sealed:
     """Goes in front of a package field class. Holds its value in plain form on the instance only."""
 
     place: bytes
+
+    if TYPE_CHECKING:
+        # Django's descriptor, which the package's untyped classes hide from the type checker.
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+        def __set__(self, instance: Any, value: Any) -> None: ...
 
     def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only=private_only)  # type: ignore[misc]
@@ -185,3 +191,8 @@ class PackageCrypter:
 
 
 package.CRYPTER = PackageCrypter()
+
+
+def sealed_fields(model: type[models.Model]) -> list[Any]:
+    """The encrypted fields of a model, in their order."""
+    return [field for field in model._meta.concrete_fields if isinstance(field, Sealed)]

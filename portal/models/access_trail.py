@@ -154,7 +154,7 @@ class AccessEntry(AbstractLogEntry):
         columns = [field for field in self._meta.concrete_fields if not field.primary_key]
         values = [field.get_db_prep_save(getattr(self, field.attname), connection) for field in columns]
         with connection.cursor() as cursor:
-            cursor.execute(_statement(type(self)), values)
+            cursor.execute(_statement(type(self)), values)  # type: ignore[arg-type]
             self.pk = cursor.fetchone()[0]
         self._state.adding, self._state.db = False, connection.alias
 

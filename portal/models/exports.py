@@ -40,7 +40,9 @@ class DataExport(models.Model):
     percent = models.PositiveSmallIntegerField(default=0)
     passphrase = EncryptedCharField(max_length=60, blank=True)
     passphrase_shown_at = models.DateTimeField(null=True, blank=True)
-    document = models.OneToOneField("portal.Document", models.PROTECT, null=True, blank=True, related_name="export")
+    document = models.OneToOneField(
+        "portal.Document", models.PROTECT, null=True, blank=True, related_name="export"
+    )
     requested_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)

@@ -42,7 +42,9 @@ class OfPatientQuerySet(AuditedQuerySet):
     def _patients_of(self, user: Any) -> Any:
         if not access.allowed(user, "portal.use"):
             return Patient.objects.none()
-        scope = Q(caregivers__scopes__contains=[self.caregiver_scope]) | Q(caregivers__scopes__contains=["everything"])
+        scope = Q(caregivers__scopes__contains=[self.caregiver_scope]) | Q(
+            caregivers__scopes__contains=["everything"]
+        )
         in_force = Q(caregivers__expires_at=None) | Q(caregivers__expires_at__gt=timezone.now())
         cared_for = Q(caregivers__user=user, caregivers__revoked_at=None) & scope & in_force
         return Patient.objects.filter(Q(user=user) | cared_for).values("pk")
@@ -102,7 +104,9 @@ class Product(models.Model):
     class Meta:
         ordering = ["product_line", "hcpcs", "sku"]
         constraints = [
-            models.CheckConstraint(condition=Q(restocking_percent__lte=20), name="restocking_fee_at_most_20_percent"),
+            models.CheckConstraint(
+                condition=Q(restocking_percent__lte=20), name="restocking_fee_at_most_20_percent"
+            ),
             models.CheckConstraint(condition=Q(price__gte=0), name="price_never_negative"),
         ]
 
@@ -126,14 +130,18 @@ class Order(models.Model):
     ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     number = models.CharField(max_length=16, unique=True)
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="orders")
-    practitioner = models.ForeignKey(Practitioner, null=True, blank=True, on_delete=models.PROTECT, related_name="orders")
+    practitioner = models.ForeignKey(
+        Practitioner, null=True, blank=True, on_delete=models.PROTECT, related_name="orders"
+    )
     state = models.CharField(max_length=10, choices=STATES, default="open", db_index=True)
     product_line = models.CharField(max_length=16, choices=PRODUCT_LINES)
     placed_at = models.DateTimeField(default=timezone.now)
     expected_ship_on = models.DateField(null=True, blank=True)
     expected_delivery_on = models.DateField(null=True, blank=True)
     hold_reason = models.CharField(max_length=60, blank=True)
-    diagnosis_codes = EncryptedCharField(max_length=120, blank=True, help_text=_("ICD-10 codes, comma-separated."))
+    diagnosis_codes = EncryptedCharField(
+        max_length=120, blank=True, help_text=_("ICD-10 codes, comma-separated.")
+    )
     notes = EncryptedTextField(blank=True)
 
     objects = OfPatientQuerySet.as_manager()
@@ -175,7 +183,12 @@ class OrderMilestone(models.Model):
         ("claim", _("Claim")),
         ("cost", _("Your cost")),
     ]
-    STATES = [("waiting", _("Waiting")), ("now", _("In progress")), ("done", _("Done")), ("not_needed", _("Not needed"))]
+    STATES = [
+        ("waiting", _("Waiting")),
+        ("now", _("In progress")),
+        ("done", _("Done")),
+        ("not_needed", _("Not needed")),
+    ]
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="milestones")
     step = models.CharField(max_length=12, choices=STEPS)
@@ -221,7 +234,8 @@ class Shipment(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(window_start=None) | Q(window_end__gt=models.F("window_start")), name="window_ends_after_it_starts"
+                condition=Q(window_start=None) | Q(window_end__gt=models.F("window_start")),
+                name="window_ends_after_it_starts",
             )
         ]
 
@@ -253,7 +267,9 @@ class ShipmentEvent(models.Model):
 
     class Meta:
         ordering = ["at"]
-        constraints = [models.UniqueConstraint(fields=["shipment", "external_id"], name="one_row_per_carrier_event")]
+        constraints = [
+            models.UniqueConstraint(fields=["shipment", "external_id"], name="one_row_per_carrier_event")
+        ]
 
     def __str__(self) -> str:
         return f"shipment event {self.pk}"
@@ -264,7 +280,9 @@ class Device(models.Model):
 
     ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="devices")
-    product = models.ForeignKey(Product, null=True, blank=True, on_delete=models.PROTECT, related_name="devices")
+    product = models.ForeignKey(
+        Product, null=True, blank=True, on_delete=models.PROTECT, related_name="devices"
+    )
     order = models.ForeignKey(Order, null=True, blank=True, on_delete=models.SET_NULL, related_name="devices")
     description = models.CharField(max_length=160, blank=True)
     serial_number = EncryptedCharField(max_length=80, blank=True)
@@ -288,14 +306,22 @@ class Prescription(models.Model):
     """What a practitioner ordered, from when to when, and for what diagnosis."""
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="prescriptions")
-    practitioner = models.ForeignKey(Practitioner, null=True, blank=True, on_delete=models.PROTECT, related_name="prescriptions")
-    order = models.ForeignKey(Order, null=True, blank=True, on_delete=models.SET_NULL, related_name="prescriptions")
-    document = models.ForeignKey("portal.Document", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    practitioner = models.ForeignKey(
+        Practitioner, null=True, blank=True, on_delete=models.PROTECT, related_name="prescriptions"
+    )
+    order = models.ForeignKey(
+        Order, null=True, blank=True, on_delete=models.SET_NULL, related_name="prescriptions"
+    )
+    document = models.ForeignKey(
+        "portal.Document", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     hcpcs = models.CharField(max_length=5)
     diagnosis_codes = EncryptedCharField(max_length=120, blank=True)
     written_on = models.DateField(null=True, blank=True)
     valid_until = models.DateField(null=True, blank=True)
-    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     objects = PrescriptionQuerySet.as_manager()
 

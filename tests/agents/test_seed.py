@@ -38,7 +38,8 @@ def test_seed_fills_every_part_of_the_supplier():
     assert Patient.objects.count() == 30
     assert Case.objects.count() == 60
     assert Product.objects.filter(hcpcs="E0601", warranty_months=24).exists()
-    assert Device.objects.exists() and Shipment.objects.exclude(tracking_number="").exists()
+    assert Device.objects.exists()
+    assert Shipment.objects.exclude(tracking_number="").exists()
     assert all(patient.last_name.endswith("-Demo") and patient.synthetic for patient in Patient.objects.all())
     for conversation in Conversation.objects.prefetch_related("messages"):
         seqs = sorted(message.seq for message in conversation.messages.all() if message.seq)

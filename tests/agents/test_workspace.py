@@ -16,13 +16,22 @@ pytestmark = pytest.mark.django_db
 
 def test_where_the_trail_cannot_be_written_nothing_opens(monkeypatch: pytest.MonkeyPatch) -> None:
     """R-SEC-2: a read that is not on the trail does not happen."""
+    agent, number = UserFactory(roles=["agent"]), CaseFactory().number
 
     def broken(*_: object, **__: object) -> None:
         raise audit.TrailUnavailable
 
     monkeypatch.setattr(audit, "write", broken)
     with pytest.raises(audit.TrailUnavailable):
-        workspace.open_case(UserFactory(roles=["agent"]), CaseFactory().number)
+        workspace.open_case(agent, number)
+
+
+def test_an_opened_case_is_one_entry_on_the_trail() -> None:
+    case = CaseFactory()
+    workspace.open_case(UserFactory(roles=["agent"]), case.number)
+    entry = AccessEntry.objects.get(kind="read")
+    assert (entry.subjects, entry.what, entry.purpose) == ([case.patient_id], "case", f"case:{case.pk}")
+    assert entry.object_id == case.pk
 
 
 @pytest.mark.parametrize("role", ["warehouse", "technician", "administrator", "patient"])

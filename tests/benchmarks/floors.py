@@ -22,9 +22,12 @@ class Floor(models.Model):
     body = models.TextField()
 
     class Meta:
-        app_label = "cases"
+        app_label = "floors"
         db_table = "floor"
         managed = False
+
+    def __str__(self) -> str:
+        return f"floor {self.pk}"
 
 
 class Relay(AsyncWebsocketConsumer):

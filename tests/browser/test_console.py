@@ -93,6 +93,6 @@ def test_two_agents_at_one_case(demo: Running, agent: Page) -> None:
     close(agent, step="Nothing is left to do.")
     expect(agent.locator(".case-line")).to_contain_text("Closed")
     close(lead, step="We call on Monday.")
-    expect(lead.locator("#work")).to_contain_text("Alex Agent closed this case meanwhile.")
+    expect(lead.locator("#work")).to_contain_text("Alex closed this case meanwhile.")
     expect(lead.locator("#work [name=next_step]")).to_have_value("We call on Monday.")
     lead.context.close()

@@ -192,7 +192,8 @@ def test_a_file_goes_through_the_pipeline(server: Server) -> None:
 
 def test_the_widget_is_one_script_tag(server: Server) -> None:
     status, _, headers = ask(server, "GET", "/chat/widget.js")
-    assert status == 302 and "widget-loader" in headers["Location"]
+    assert status == 302
+    assert "widget-loader" in headers["Location"]
 
 
 def test_how_many_queries_a_message_takes(django_assert_num_queries: object) -> None:

@@ -139,7 +139,8 @@ def test_send_ack_and_new_to_every_participant(server: Server) -> None:
             "redactions",
         }
         assert (ack["client_id"], ack["seq"], ack["staff_seq"], ack["redactions"]) == (client_id, 1, None, 0)
-        assert ack["sent_at"].endswith("Z") and len(ack["sent_at"]) == 24
+        assert ack["sent_at"].endswith("Z")
+        assert len(ack["sent_at"]) == 24
         for ws in (one, two):
             new = ws.wait("message.new")
             assert new["author"] == {"role": "customer", "name": "Ana"}

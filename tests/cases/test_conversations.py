@@ -57,7 +57,9 @@ def test_another_body_under_the_same_id_is_a_conflict(chat: Conversation) -> Non
     draft = said(chat, "One")
     other = said(chat, "Two", client_id=draft.client_id)
     _, refused = write([draft, other])
-    assert isinstance(refused, Refused) and refused.code == "conflict" and refused.permanent
+    assert isinstance(refused, Refused)
+    assert refused.code == "conflict"
+    assert refused.permanent
     with pytest.raises(Refused, match="conflict"):
         write_one(other)
     assert Message.objects.get().body == "One"
@@ -83,7 +85,9 @@ def test_a_poisoned_message_hurts_no_neighbour(chat: Conversation) -> None:
     """Promise 6: what the database itself refuses is refused alone, and for good."""
     bad = said(chat, "x", choice="c" * 81)
     good, refused, other = write([said(chat, "one"), bad, said(chat, "two")])
-    assert isinstance(refused, Refused) and refused.code == "invalid" and refused.permanent
+    assert isinstance(refused, Refused)
+    assert refused.code == "invalid"
+    assert refused.permanent
     assert (good.seq, other.seq) == (1, 2)
 
 
@@ -281,7 +285,8 @@ def test_the_end_of_a_long_history_costs_what_that_of_a_short_one_does(chat: Con
 
 
 FILL = """
-    INSERT INTO cases_message (conversation_id, seq, kind, author_role, author_key, author_name, body, redactions, choice, sent_at)
+    INSERT INTO cases_message
+        (conversation_id, seq, kind, author_role, author_key, author_name, body, redactions, choice, sent_at)
     SELECT %s, n, 'reply', 'customer', 'guest', '', 'x', 0, '', now() FROM generate_series(1, %s) n
 """
 

@@ -79,7 +79,9 @@ def test_what_can_not_be_stored_leaves_nothing(patient: Patient) -> None:
     foreign = DocumentFactory()
     with pytest.raises(Refused):
         compose(patient, documents=[foreign])
-    assert not Case.objects.exists() and not Conversation.objects.exists() and not Inbound.objects.exists()
+    assert not Case.objects.exists()
+    assert not Conversation.objects.exists()
+    assert not Inbound.objects.exists()
 
 
 def test_a_reply_continues_and_opens_again_what_was_closed(patient: Patient) -> None:

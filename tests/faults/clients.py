@@ -146,6 +146,7 @@ class Client:
                 if answer["type"] != "message.ack":
                     return await self.refused(answer) if answer["permanent"] else None
                 self.acknowledged(answer)
+        return None
 
     def _post(self, frame: Frame) -> Frame:
         url = f"http://{self.address()}/chat/{self.chat['conversation']}/messages"

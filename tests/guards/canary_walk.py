@@ -18,7 +18,6 @@ from tests.guards.canary_rig import Installation, broken
 Told = dict[str, Any]
 TITLE = re.compile(r"<title>(.*?)</title>", re.S)
 ADDRESS = re.compile(r'(?:href|src|action|hx-get|hx-post|hx-put|data-dialog)="([^"]*)"')
-FORM = re.compile(r"<form\b[^>]*>.*?</form>", re.S)
 SENT_ON = ("Location", "HX-Redirect", "HX-Push-Url", "HX-Location", "HX-Trigger")
 BODY = {"Content-Type": "application/json"}
 
@@ -48,15 +47,6 @@ class Browser:
         headers = {"X-CSRFToken": self.client.cookies.get(self.csrf_name, "")}
         headers["Content-Type"] = "application/octet-stream"
         return self._note(self.client.put(path, content=content, headers=headers))
-
-    def search(self, path: str, words: str) -> httpx.Response:
-        """By the page's own form, in the way the form sends it."""
-        for form in FORM.findall(self.get(path).text):
-            if 'name="q"' in form:
-                if re.search(r'method="post"', form, re.I):
-                    return self.post(path, {"q": words})
-                return self.get(path, params={"q": words})
-        raise AssertionError(f"{path} has no search")
 
     def _note(self, response: httpx.Response, ours: bool = True) -> httpx.Response:
         self.statuses.append((f"{response.request.method} {response.request.url.path}", response.status_code))
@@ -256,7 +246,7 @@ class Walk:
     # --- the workshop --------------------------------------------------------------------------------
     def workshop(self, supervisor: Browser) -> None:
         for words in (word("chart last name"), address("chart"), PHONE):
-            supervisor.search("/admin/portal/patient/", words)
+            supervisor.post("/admin/portal/patient/find/", {"words": words})
         for kind, pk in (("patient", self.told["pk"]), ("order", self.told["order_pk"])):
             here = f"/admin/portal/{kind}/{pk}"
             supervisor.get(f"{here}/change/")

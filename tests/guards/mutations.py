@@ -134,7 +134,7 @@ MUTATIONS = [
         "agents/workspace.py",
         'audit.read(\n            [case.patient_id] if case.patient_id else [], what, objects=[case], fields=("name", "messages")\n        )',  # noqa: E501
         "pass",
-        "tests/agents/test_workspace.py tests/agents/test_console_pages.py -k trail",
+        "tests/agents/test_workspace.py -k trail",
     ),
     Mutation(
         "trail of a written message",

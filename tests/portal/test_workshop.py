@@ -168,10 +168,30 @@ def test_search_by_surname_phone_or_account_is_on_the_trail(staff_client):
     patient = PatientFactory(last_name="Quarrington", phone="512-555-0177")
     PatientFactory()
     client = staff_client("supervisor")
-    for words in ("quarrington", "(512) 555 0177", patient.account_number):
-        page = client.get(address(Patient), {"q": words}).content.decode()
+    for words in ("quarrington", "(512) 555 0177", patient.email):
+        answer = client.post(reverse("admin:portal_patient_find"), {"words": words})
+        assert answer.url == f"{address(Patient)}?pk__in={patient.pk}"
+        page = client.get(answer.url).content.decode()
         assert page.count('class="action-select"') == 1 or page.count(patient.account_number) >= 1
-    assert AccessEntry.objects.filter(kind="search", actor=client.user).count() == 3
+    assert list(client.get(address(Patient), {"q": patient.account_number}).context["cl"].result_list) == [
+        patient
+    ]
+    entries = AccessEntry.objects.filter(kind="search", actor=client.user)
+    assert [entry.subjects for entry in entries] == [[patient.pk]] * 3
+
+
+def test_what_is_searched_by_address_is_no_name(staff_client):
+    """No name, phone or e-mail address ever stands in an address (R-SEC-4)."""
+    patient = PatientFactory(last_name="Quarrington")
+    client = staff_client("supervisor")
+    for words in ("quarrington", patient.phone, patient.email):
+        assert not client.get(address(Patient), {"q": words}).context["cl"].result_list
+    nobody = client.post(reverse("admin:portal_patient_find"), {"words": "Nobody"})
+    assert not client.get(nobody.url).context["cl"].result_list
+    assert (
+        staff_client("administrator").post(reverse("admin:portal_patient_find"), {"words": "x"}).status_code
+        == 403
+    )
 
 
 def test_lists_cost_the_same_at_one_and_at_thirty_rows(staff_client):
