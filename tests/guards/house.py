@@ -16,6 +16,7 @@ POWERS = {
     "smtplib": {"config/integrations/mail.py"},
     "urllib.request": {"config/demo.py"},
     "socket": {"config/integrations/scanner.py", "config/demo.py"},
+    "django.utils.safestring.mark_safe": set(),
     "channels.layers": {"config/security/consumers.py", "cases/live.py"},
 }
 SURFACES = {"views", "consumers", "webhooks", "api", "admin"}

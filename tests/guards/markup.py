@@ -21,6 +21,7 @@ SINKS = re.compile(
     r"\.(outerHTML|srcdoc|cssText)\s*=|\b(insertAdjacentHTML|document\.write|eval|Function|localStorage"
     r"|indexedDB|setAttribute\(.(style|on\w+).)\s*[(,.\[]"
 )
+UNESCAPED = re.compile(r"\|\s*safe(seq)?\b|^autoescape\s+off\b")
 # Partials that stand inside a tag and hold nothing but attributes.
 ATTRIBUTES = {"components/idle_data.html", "cases/messages/upload_words.html"}
 
@@ -96,7 +97,13 @@ def wrong_in(source: str) -> list[str]:
     reader = Reader()
     reader.feed(_plain(source))
     reader.close()
-    return reader.found
+    return [*reader.found, *unescaped_in(source)]
+
+
+def unescaped_in(source: str) -> list[str]:
+    """Where what somebody typed would become markup."""
+    tokens = (token for token in Lexer(source).tokenize() if token.token_type != TokenType.TEXT)
+    return [f"unescaped: {token.contents}" for token in tokens if UNESCAPED.search(token.contents)]
 
 
 def sinks_in(source: str) -> list[str]:

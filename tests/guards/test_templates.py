@@ -36,6 +36,12 @@ def test_script_writes_no_markup_and_keeps_nothing(path: Path) -> None:
         ('<button onclick="go()"></button>', "inline handler onclick"),
         ('<a href=" JavaScript:go()"></a>', "script in href"),
         ('<script src="https://cdn.example/x.js"></script>', "foreign address in script src"),
+        ("<p>{{ name|safe }}</p>", "unescaped: name|safe"),
+        ("<p>{% autoescape off %}{{ name }}{% endautoescape %}</p>", "unescaped: autoescape off"),
+        (
+            "<p>{% blocktrans with a=b|safe %}Hello {{ a }}{% endblocktrans %}</p>",
+            "unescaped: blocktrans with a=b|safe",
+        ),
         ("<p>Hello {{ name }}</p>", "untranslated text: Hello"),
         ('<input placeholder="Your name">', "untranslated placeholder: Your name"),
         (
