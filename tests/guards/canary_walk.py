@@ -256,9 +256,8 @@ class Walk:
                 word("chart" if kind == "patient" else "order notes")
                 in supervisor.get(f"{here}/change/").text
             )
-        supervisor.post(
-            "/admin/portal/user/invite/", {"email": address("staff invited"), "name": word("staff name")}
-        )
+        invited = {"email": address("staff invited"), "name": word("staff name"), "roles": ["agent"]}
+        assert supervisor.post("/admin/portal/user/invite/", invited).status_code == 302
         supervisor.get("/admin/portal/accessentry/")
         self.browser("auditor").get("/admin/portal/accessentry/export/")
 

@@ -183,7 +183,7 @@ MUTATIONS = [
         "config/integrations/mail.py",
         "breaker(PARTNER).call(_deliver, message)",
         "breaker(PARTNER) and _deliver(message)",
-        "tests/config/test_sandbox.py tests/config/test_integrations.py -k mail",
+        "tests/config/test_mail.py",
     ),
     Mutation(
         "end of an invitation's time",

@@ -1,0 +1,38 @@
+"""Mail out: a server that is down is left alone for a while (R-INT-3)."""
+
+import socketserver
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from config.integrations import breaker, mail
+from config.integrations.breaker import PartnerDown
+
+
+class Hangup(socketserver.BaseRequestHandler):
+    """Takes the call and puts the receiver down."""
+
+    def handle(self) -> None:
+        self.server.calls += 1  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def post_office(valkey: Any, settings: Any) -> Iterator[Any]:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    breaker.breaker.cache_clear()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Hangup) as server:
+        server.calls = 0  # type: ignore[attr-defined]
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.server_address[1]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+    breaker.breaker.cache_clear()
+
+
+def test_a_post_office_that_is_down_is_not_called_on_and_on(post_office: Any) -> None:
+    for _ in range(breaker.FAILURES + 3):
+        with pytest.raises(PartnerDown):
+            mail.send("somebody@example.org", "Hello", "Hello")
+    assert post_office.calls == breaker.FAILURES
