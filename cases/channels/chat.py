@@ -37,7 +37,10 @@ class NotTheirs(Exception):
 
 @dataclass(frozen=True)
 class Started:
-    """``ticket`` is the visitor's only proof where no cookie comes back; we keep its digest alone."""
+    """``ticket`` is a guest's only proof where no cookie comes back; we keep its digest alone.
+
+    Somebody who signed in has none: their chat has to end with their session.
+    """
 
     conversation: Conversation
     ticket: str
@@ -48,7 +51,7 @@ def start(visitor: Any, *, asked: dict[str, Any], language: str, session_key: st
     told = _checked(asked)
     throttle.take((STARTS, address))
     user = visitor if _is_customer(visitor) else None
-    ticket = secrets.token_urlsafe(TICKET_BYTES)
+    ticket = "" if user else secrets.token_urlsafe(TICKET_BYTES)
     reason = Reason.objects.filter(code=told["topic"], active=True).first()
 
     def prepare(conversation: Conversation) -> None:
@@ -57,8 +60,8 @@ def start(visitor: Any, *, asked: dict[str, Any], language: str, session_key: st
         conversation.topic = reason.code if reason else ""
         conversation.notice_version, conversation.notice_accepted_at = NOTICE_VERSION, now
         conversation.state, conversation.queued_at = "queued", now
-        conversation.ticket_digest = digest(TICKETS, ticket)
-        conversation.session_digest = digest(SESSIONS, session_key) if session_key else ""
+        conversation.ticket_digest = digest(TICKETS, ticket) if ticket else ""
+        conversation.session_digest = digest(SESSIONS, session_key) if session_key and not user else ""
 
     received = intake.receive(
         Inbound(
