@@ -9,10 +9,10 @@ UNIT = not browser and not faults and not benchmark
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help setup setup-dev demo test browser faults bench lint types guards mutations coverage lock clean
+.PHONY: help setup setup-dev demo test browser screenshots faults bench lint types guards mutations coverage lock clean
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## .venv with the locked packages
 	@$(PYTHON) config/bootstrap.py
@@ -28,6 +28,9 @@ test: setup-dev ## the suite, in parallel over the cores (ARGS="-k chat")
 
 browser: setup-dev ## the stories in headless Chromium
 	@$(RUN) -m pytest -m browser --timeout 240 $(ARGS)
+
+screenshots: setup-dev ## the README's pictures, of a demo that runs on PORT
+	@PORT=$(PORT) $(RUN) -m tests.browser.screenshots
 
 faults: setup-dev ## what the chat promises while parts are killed (SEEDS=20)
 	@SEEDS=$(or $(SEEDS),20) $(RUN) -m pytest -m faults --timeout 900 $(ARGS)

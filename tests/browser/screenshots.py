@@ -21,17 +21,18 @@ from tests.browser.visitors import Running, begin_chat, chat_of, write  # noqa: 
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs/screenshots"
 COLOURS = 64
+HELLO = "Hello! Is my new mask on its way?"
 
 
 def chatting(page: Page) -> None:
     frame = chat_of(page)
     begin_chat(frame)
-    write(frame, "Hello! Is my new mask on its way?")
+    write(frame, HELLO)
 
 
 def at_a_case(page: Page) -> None:
-    page.locator("#queue a.queue-row").nth(1).click()
-    page.wait_for_selector("#beside > *")
+    page.locator("#queue a.queue-row", has_text=HELLO[:12]).first.click()
+    page.wait_for_selector("#beside details", state="attached")
 
 
 PICTURES: dict[str, tuple[str, str, str, Callable[[Page], None] | None]] = {
