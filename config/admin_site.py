@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin import AdminSite
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
 from django.utils.translation import gettext_lazy as _
 
 
@@ -26,6 +28,10 @@ class DeskAdminSite(AdminSite):
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> Any:
         raise Http404
+
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """By the one way out, which ends the session on record and its sockets too."""
+        return HttpResponseRedirect(resolve_url(settings.SIGN_OUT_URL), preserve_request=True)
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
         raise Http404

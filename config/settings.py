@@ -164,6 +164,7 @@ IDLE_WARNING_SECONDS = 60
 ABSOLUTE_SESSION_SECONDS = env.number("ABSOLUTE_SESSION_SECONDS", 12 * 3600)
 STEP_UP_SECONDS = env.number("STEP_UP_SECONDS", 10 * 60)
 LOGIN_URL = "portal:sign-in"
+SIGN_OUT_URL = "portal:sign-out"
 DOORKEEPER = "portal.doors"  # who may pass a view or a socket: see config/security/middleware.py
 OTP_WEBAUTHN_RP_NAME = SUPPLIER_NAME
 # A browser gives no passkey to a bare address: on loopback it wants to hear "localhost".

@@ -173,7 +173,6 @@ class UserAdmin(WorkshopAdmin):
 
     @admin.action(description=_("End all sessions of the chosen people"))
     def end_sessions(self, request: HttpRequest, queryset: Any) -> None:
-        require(request.user, "users.end_sessions")
         self.each(
-            request, queryset, lambda user: sessions.end_all(user, by="supervisor"), _("Sessions ended for")
+            request, queryset, lambda user: sessions.end_of(request.user, user=user), _("Sessions ended for")
         )

@@ -226,3 +226,18 @@ def test_a_change_of_contact_is_decided_by_the_rule(staff_client):
     change.refresh_from_db()
     assert (patient.phone, change.state) == ("512-555-0155", "accepted")
     assert "contact change" in again
+
+
+def test_signing_out_of_the_workshop_ends_the_session_on_record(staff_client):
+    client = staff_client("supervisor")
+    client.post("/admin/logout/", follow=True)
+    assert not client.user.user_sessions.filter(ended_at=None).exists()
+    assert AccessEntry.objects.filter(kind="sign_out", actor=client.user).exists()
+
+
+def test_ending_somebodys_sessions_in_bulk_is_on_the_trail(staff_client):
+    other = staff_client("agent").user
+    client = staff_client("supervisor")
+    client.post(address(User), {"action": "end_sessions", "_selected_action": [other.pk]})
+    assert not other.user_sessions.filter(ended_at=None).exists()
+    assert AccessEntry.objects.filter(kind="security", actor=client.user, object_id=other.pk).exists()
