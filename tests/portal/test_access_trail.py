@@ -291,6 +291,18 @@ def test_a_seal_whose_key_is_said_to_be_gone_is_vouched_for_by_the_next(owner):
     assert "Seal 3 is signed with a key that is gone" in first_finding()
 
 
+def test_a_seal_of_ours_from_another_history_is_named(owner):
+    """Signed with our key, as one of a restored copy is: the next one does not follow it."""
+    sealed_trail()
+    link = TrailSeal.objects.get(number=2)
+    link.sealed_at += timedelta(microseconds=1)
+    link.hash = seals.chain_hash(link)
+    mac = crypto.mac(seals.PURPOSE, link.hash, link.key_id)
+    changed = "UPDATE portal_trailseal SET sealed_at = %s, hash = %s, mac = %s WHERE number = 2"
+    owner.execute(changed, [link.sealed_at, link.hash, mac])
+    assert first_finding() == "Seal 3 was changed or put elsewhere in the chain."
+
+
 def test_a_missing_seal_is_named(owner):
     sealed_trail()
     owner.execute("DELETE FROM portal_trailseal WHERE number = 2")
