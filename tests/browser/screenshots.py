@@ -32,7 +32,8 @@ def chatting(page: Page) -> None:
 
 def at_a_case(page: Page) -> None:
     page.locator("#queue a.queue-row", has_text=HELLO[:12]).first.click()
-    page.wait_for_selector("#beside details", state="attached")
+    page.wait_for_selector("#composer")
+    page.wait_for_load_state("networkidle")
 
 
 PICTURES: dict[str, tuple[str, str, str, Callable[[Page], None] | None]] = {
@@ -40,7 +41,7 @@ PICTURES: dict[str, tuple[str, str, str, Callable[[Page], None] | None]] = {
     "orders": ("patient", "phone", "/orders/", None),
     "chat": ("patient", "phone", "/documents/", chatting),
     "console": ("agent", "wide", "/console/views/open/", at_a_case),
-    "trail": ("supervisor", "wide", "/admin/portal/accessentry/", None),
+    "trail": ("supervisor", "wide", "/admin/portal/accessentry/?realm=staff", None),
 }
 
 
