@@ -14,7 +14,14 @@ from portal import access_trail
 from portal.models import AccessEntry, ContactChange, Patient, RoleGrant, User
 from portal.trail_export import harmless
 from portal.workshop import DOTS, WorkshopAdmin
-from tests.factories import CaseFactory, OrderFactory, PatientFactory, ReasonFactory, UserFactory
+from tests.factories import (
+    CaseFactory,
+    OrderFactory,
+    PatientFactory,
+    ReasonFactory,
+    UserFactory,
+    patient_user,
+)
 
 pytestmark = pytest.mark.django_db
 PAGES = [(model, page) for model, page in admin.site._registry.items()]
@@ -78,6 +85,15 @@ def test_unmasking_one_patient_shows_no_other_and_ends_by_itself(staff_client):
     session["unmasked"] = {f"portal.patient:{one.pk}": (timezone.now() - timedelta(seconds=1)).isoformat()}
     session.save()
     assert "Quarrington" not in client.get(address(Patient, "change", one.pk)).content.decode()
+
+
+def test_who_may_see_a_row_may_not_for_that_unmask_it(staff_client):
+    """Administrators see users, and no patient's name among them."""
+    client, user = staff_client("administrator"), PatientFactory(user=patient_user()).user
+    assert client.get(address(User, "change", user.pk)).status_code == 200
+    asked = client.post(address(User, "unmask", user.pk), {"reason": "The patient is on the phone."})
+    assert asked.status_code == 403
+    assert user.email not in client.get(address(User, "change", user.pk)).content.decode()
 
 
 def test_who_may_not_unmask_gets_no_button_and_no_page(staff_client):
