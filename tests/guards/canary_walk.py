@@ -325,9 +325,11 @@ class Chat:
         began = browser.post("/chat/start", content=json.dumps(asked), headers=BODY)
         assert began.status_code == 201, began.text
         chat = began.json()
-        proof: Any = [f"ticket.{chat['ticket']}"]
+        proof: Any = [f"ticket.{chat['ticket']}"] if chat["ticket"] else None
+        cookies = "; ".join(f"{name}={value}" for name, value in browser.client.cookies.items())
+        known = {"Cookie": cookies, "Origin": self.url}
         url = self.url.replace("http", "ws") + chat["socket"]
-        async with websockets.connect(url, subprotocols=proof) as socket:
+        async with websockets.connect(url, subprotocols=proof, additional_headers=known) as socket:
             await self.say(socket, chat["conversation"], who)
         self.over_http(browser, chat, who)
 
@@ -364,7 +366,7 @@ class Chat:
 
     def over_http(self, browser: Browser, chat: Told, who: str) -> None:
         here = f"/chat/{chat['conversation']}"
-        bearer = {"Authorization": f"Bearer {chat['ticket']}"}
+        bearer = {"Authorization": f"Bearer {chat['ticket']}"} if chat["ticket"] else {}
         post: Callable[[Any], Any] = lambda content: browser.post(  # noqa: E731
             f"{here}/messages", content=content, headers=BODY | bearer
         )
