@@ -7,12 +7,12 @@ changes its row. What can't be used is told, a line each, by type and id and nev
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from django.apps import apps
-from django.db import models, transaction
+from django.db import DataError, models, transaction
 from pydantic import ValidationError
 
 from config.security import audit
@@ -160,6 +160,7 @@ class Import:
     def _take(self, read: Read) -> None:
         try:
             validate(read.resource)
+            read = replace(read, resource=cleaned(read.resource))
             handler = HANDLERS.get(read.kind)
             if handler is None:
                 raise NotUsable("this kind of resource is not used")
@@ -167,6 +168,9 @@ class Import:
                 handler(self, read)
         except NotUsable as error:
             self.report.refuse(read, str(error))
+        except (DataError, TypeError, ValueError, KeyError, AttributeError) as error:
+            # Valid R4 may still be of a shape nobody thought of; one record must not stop the others.
+            self.report.refuse(read, f"can't be used ({type(error).__name__})")
 
     def _source(self, key: str) -> SourceRecord | None:
         kind = key.split("/")[0]
@@ -192,6 +196,15 @@ def validate(resource: Resource) -> None:
         raise NotUsable(f"is not valid R4 ({'; '.join(faults[:3])})") from None
     except (LookupError, ValueError):
         raise NotUsable("is not a kind of R4 resource") from None
+
+
+def cleaned(value: Any) -> Any:
+    """Without nulls, which R4 allows in lists, and without NUL characters, which no text column holds."""
+    if isinstance(value, dict):
+        return {key: cleaned(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [cleaned(item) for item in value if item is not None]
+    return value.replace("\0", "") if isinstance(value, str) else value
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

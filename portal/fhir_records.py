@@ -68,7 +68,7 @@ def patient(run: Import, read: Read) -> None:
     row.language = "es" if _speaks(resource).startswith("es") else "en"
     if row.pk is None and Patient.objects.filter(identity_index__matches=row.identity).exists():
         run.report.refuse(read, "imported, but a patient with this surname and birth date is here already")
-    run.keep(read, row)
+    run.keep(read, row, row)
     _note_deceased(run, read)
 
 

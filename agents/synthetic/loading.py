@@ -5,7 +5,9 @@ here. Bulk loading is not on the access trail row by row: the load itself is one
 """
 
 from collections.abc import Iterable, Sequence
+from random import Random
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, models
 
@@ -34,11 +36,15 @@ def reserve_numbers(sequence: str, count: int) -> range:
     return range(first, last + 1)
 
 
-def give_keys(rows: Sequence[models.Model]) -> None:
-    """Reserve and set the primary keys of new rows."""
-    if rows:
-        for row, key in zip(rows, reserve(type(rows[0]), len(rows)), strict=True):
-            row.pk = key
+def give_keys(rows: Sequence[Any], rng: Random) -> None:
+    """Reserve and set the primary keys of new rows; their public references come from the seed."""
+    if not rows:
+        return
+    named = hasattr(rows[0], "ref")
+    for row, key in zip(rows, reserve(type(rows[0]), len(rows)), strict=True):
+        row.pk = key
+        if named:
+            row.ref = UUID(int=rng.getrandbits(128), version=4)
 
 
 def copy_models(rows: Iterable[models.Model]) -> int:

@@ -3,6 +3,7 @@
 import hmac
 from base64 import b32encode
 from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from agents.models import AgentPresence
 from cases.models import Team
@@ -80,8 +81,13 @@ def create_customers(patients: list[Patient]) -> None:
         )
 
 
+def _ref(address: str) -> UUID:
+    """The same for the same account, whenever it is loaded."""
+    return uuid5(NAMESPACE_URL, f"mailto:{address}")
+
+
 def _user(realm: str, address: str, name: str, secret: str | None, role: str) -> User:
-    user = User(realm=realm, email=address, display_name=name)
+    user = User(ref=_ref(address), realm=realm, email=address, display_name=name)
     user.set_password(secret) if secret else user.set_unusable_password()
     user.save()
     RoleGrant.objects.create(user=user, role=role)

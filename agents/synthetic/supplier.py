@@ -99,7 +99,7 @@ def _patients(rng: Random, size: Size, now: datetime, say: Say) -> None:
         with transaction.atomic():
             tables: list[list[Any]] = [owners, covers, consents, *book.take()]
             for rows in tables:
-                _write(rows)
+                _write(rows, rng)
         say(f"{end:,} of {size.patients:,} patients with their orders and devices are in.")
 
 
@@ -117,8 +117,8 @@ def _show_piece(book: OrderBook, owner: Patient, now: datetime) -> None:
     book.add(owner, line, now - timedelta(days=4), first=False)
 
 
-def _write(rows: list[Any]) -> None:
-    give_keys(rows)
+def _write(rows: list[Any], rng: Random) -> None:
+    give_keys(rows, rng)
     copy_models(rows)
 
 

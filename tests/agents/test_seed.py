@@ -50,16 +50,63 @@ def test_seed_fills_every_part_of_the_supplier():
     assert Order.objects.get(number=told["samples"]["order_number"]).patient.user.realm == "patient"
 
 
-@pytest.mark.django_db(transaction=True)
-def test_same_seed_makes_the_same_supplier():
-    seed(seed="7")
-    first = [
-        (p.account_number, p.first_name, p.last_name, p.birth_date, p.phone)
-        for p in Patient.objects.order_by("pk")
+def everything():
+    """What of the supplier has to be the same, in the clear."""
+    patients = [
+        (p.ref, p.account_number, p.name, p.birth_date, p.phone) for p in Patient.objects.order_by("pk")
     ]
-    assert len(set(first)) == 30
+    orders = list(Order.objects.order_by("pk").values_list("ref", "number", "state", "placed_at"))
+    parcels = list(Shipment.objects.order_by("pk").values_list("ref", "tracking_number", "window_start"))
+    cases = list(Case.objects.order_by("number").values_list("ref", "number", "state", "opened_at"))
+    talks = list(Conversation.objects.order_by("pk").values_list("pk", "last_seq", "started_at"))
+    said = [(m.conversation_id, m.seq, m.body) for m in Message.objects.order_by("conversation", "pk")]
+    return (
+        patients,
+        orders,
+        parcels,
+        cases,
+        talks,
+        said,
+        list(User.objects.order_by("ref").values_list("ref")),
+    )
+
+
+@pytest.fixture
+def empty_again(owner_db):
+    """Empties every table of ours and starts their counters anew, as the owner."""
+
+    def run():
+        with owner_db.cursor() as cursor:
+            cursor.execute("SET session_replication_role = replica")
+            cursor.execute(
+                "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public'"
+                " AND tablename ~ '^(portal|cases|billing|agents)_'"
+            )
+            cursor.execute(f"TRUNCATE {cursor.fetchone()[0]} RESTART IDENTITY CASCADE")
+            for sequence in ("portal_account_number", "portal_order_number", "cases_case_number"):
+                cursor.execute(f"ALTER SEQUENCE {sequence} RESTART")
+
+    return run
+
+
+@pytest.mark.django_db(transaction=True)
+def test_same_seed_makes_the_same_supplier_and_another_seed_another(empty_again):
+    until = "2026-11-20T12:00:00+00:00"
+    loads = []
+    for name in ("7", "7", "8"):
+        empty_again()
+        told = seed(seed=name, until=until)
+        loads.append((everything(), told["samples"]))
+    assert loads[0] == loads[1]
+    assert loads[0] != loads[2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_supplier_that_is_there_is_not_loaded_over():
+    seed()
     with pytest.raises(CommandError, match="patients here already"):
         call_command("seed", stdout=StringIO(), stderr=StringIO())
+    assert Patient.objects.count() == 30
 
 
 @pytest.mark.django_db(transaction=True)

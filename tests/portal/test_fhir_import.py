@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from agents.synthetic import catalogue
 from billing.models import Coverage
 from portal.access import System
-from portal.fhir_import import import_records
+from portal.fhir_import import HANDLERS, import_records
 from portal.models import Device, Diagnosis, Document, Order, Patient, Practitioner, Product
 from tests.factories import UserFactory
 
@@ -118,6 +118,32 @@ def test_what_cannot_be_used_is_told_and_nothing_else_is_lost(tmp_path, resource
     assert Patient.objects.count() == 1
     assert why is None or any(why in line for line in report.lines)
     assert not any("Sample" in line or "1961-04" in line for line in report.lines)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        PATIENT | {"name": [{"family": "Sample", "given": [None, "Ina"], "_given": [{"id": "a"}, None]}]},
+        PATIENT | {"address": [{"line": [None, "1 Oak Rd"], "_line": [{"id": "a"}, None]}]},
+        {"resourceType": "Practitioner", "id": "x", "name": [{"family": "Ra\0o"}]},
+        PATIENT | {"telecom": [{"system": "phone"}]},
+    ],
+)
+def test_odd_but_valid_records_stop_nothing(tmp_path, resource):
+    other = PATIENT | {"id": "p2"}
+    import_records(ACTOR, paths=put(tmp_path, resource, other))
+    assert Patient.objects.filter(sources__key_index__matches="Patient/p2").exists()
+
+
+def test_a_shape_nobody_thought_of_is_told_and_stops_nothing(tmp_path, monkeypatch):
+    def stumble(run, read):
+        raise TypeError("Sample")
+
+    monkeypatch.setitem(HANDLERS, "Basic", stumble)
+    basic = {"resourceType": "Basic", "id": "b", "code": {"text": "x"}}
+    report = import_records(ACTOR, paths=put(tmp_path, basic, PATIENT))
+    assert report.lines == ["0.json: Basic/b: can't be used (TypeError)"]
+    assert Patient.objects.count() == 1
 
 
 def test_a_file_that_is_not_json_is_told(tmp_path):

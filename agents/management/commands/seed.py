@@ -2,6 +2,7 @@
 
 import time
 from argparse import ArgumentParser
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--patients", type=int, default=400)
         parser.add_argument("--cases", type=int, help="default: 1.5 a patient")
         parser.add_argument("--messages", type=int, help="default: 5 a case")
+        parser.add_argument("--until", help="when the history ends, ISO 8601 (default: this hour)")
         parser.add_argument("--weeks", type=int, default=26, help="of history")
         parser.add_argument("--processes", type=int, default=2)
         parser.add_argument("--json", action="store_true", help="print users by role and ids of samples")
@@ -47,5 +49,15 @@ class Command(BaseCommand):
             weeks=options["weeks"],
             processes=options["processes"],
         )
-        supplier.load(size, timezone.now(), self.stderr.write)
+        supplier.load(size, self._until(options["until"]), self.stderr.write)
         self.stderr.write(f"Loaded in {time.monotonic() - started:.0f} s.")
+
+    def _until(self, text: str | None) -> datetime:
+        """The hour that has begun, so that two loads of one seed at one sitting are the same."""
+        if not text:
+            return timezone.now().replace(minute=0, second=0, microsecond=0)
+        try:
+            until = datetime.fromisoformat(text)
+        except ValueError:
+            raise CommandError("seed: --until wants a date or a moment such as 2026-11-22T12:00Z.") from None
+        return until if until.tzinfo else until.replace(tzinfo=UTC)
