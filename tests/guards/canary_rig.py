@@ -22,13 +22,6 @@ from tests.rig import Rig, rigged
 from tests.servers import ROOT, Server, free_port
 
 START_SECONDS = 40
-# PostgreSQL says all it knows: what is bound, and the rows that errors are about.
-TALKATIVE = {
-    "log_statement": "all",
-    "log_error_verbosity": "verbose",
-    "log_parameter_max_length": "-1",
-    "log_parameter_max_length_on_error": "-1",
-}
 Evidence = dict[str, bytes]
 
 
@@ -51,8 +44,7 @@ class Installation:
 
     def start(self) -> None:
         with self.rig.database(embedded.SUPERUSER) as superuser:
-            for setting, value in TALKATIVE.items():
-                superuser.execute(f"ALTER ROLE ALL SET {setting} = '{value}'")
+            superuser.execute("ALTER ROLE ALL SET log_statement = 'all'")
         self._start("world", "uvicorn", "config.sandbox.world:application", "--port", str(self.world))
         celery = ("celery", "-A", "config.celery", "--quiet")
         self._start(
