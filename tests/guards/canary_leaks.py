@@ -25,7 +25,7 @@ def main() -> None:
     current_app.send_task("config.tasks.heartbeat", args=[leak], queue="nobody listens")
     cache.set("last patient", leak)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT '{leak}'")  # noqa: S608 - what binding is there to prevent
+        cursor.execute(f"SELECT '{leak}'")
     TeamFactory(name=leak)
     (Path(settings.VAR_DIR) / "notes.txt").write_text(leak)
     mail.send("somebody@example.org", f"About {leak}", "Hello")
