@@ -5,6 +5,7 @@ given. Handlers stand in one registry which apps to the right add to. The same r
 changes its row. What can't be used is told, a line each, by type and id and never by content.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -50,7 +51,12 @@ class Read:
 
     @property
     def key(self) -> str:
-        return f"{self.kind}/{self.resource.get('id', '')}"
+        """What tells this record from every other of its kind, the same at each import.
+
+        A record needs no id in R4: then its address does, and without one a digest of what it says.
+        """
+        name = self.resource.get("id") or self.full_url or _digest(self.resource)
+        return f"{self.kind}/{name}"
 
 
 @dataclass
@@ -210,6 +216,11 @@ def cleaned(value: Any) -> Any:
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         yield from sorted(path.rglob("*.json")) if path.is_dir() else [path]
+
+
+def _digest(resource: Resource) -> str:
+    said = json.dumps(resource, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(said.encode()).hexdigest()}"
 
 
 def _is_resource(content: Any) -> bool:

@@ -81,6 +81,44 @@ def test_same_id_of_another_system_is_another_record(tmp_path):
     assert "surname and birth date is here already" in report.lines[0]
 
 
+def without_id(**more: object) -> dict[str, object]:
+    return {name: value for name, value in (PATIENT | more).items() if name != "id"}
+
+
+@pytest.mark.parametrize("addresses", [("urn:uuid:1", "urn:uuid:2"), (None, None), ("", "")])
+def test_records_without_an_id_are_records_of_their_own(tmp_path, addresses):
+    other = [{"family": "Other", "given": ["Ola"]}]
+    people = [without_id(), without_id(name=other, birthDate="1970-01-02")]
+    entries = [
+        {"resource": person} | ({} if address is None else {"fullUrl": address})
+        for person, address in zip(people, addresses, strict=True)
+    ]
+    paths = put(tmp_path, {"resourceType": "Bundle", "type": "collection", "entry": entries})
+    import_records(ACTOR, paths=paths)
+    assert sorted(patient.name for patient in Patient.objects.all()) == ["Ina Sample", "Ola Other"]
+    again = import_records(ACTOR, paths=paths)
+    assert (again.added, Patient.objects.count()) == ({}, 2)
+
+
+def test_a_record_without_an_id_is_known_by_its_address_however_its_members_are_ordered(tmp_path):
+    """A digest goes by what is said, not by how it is written; a changed record keeps its address."""
+    import_records(ACTOR, paths=put(tmp_path, without_id()))
+    turned = dict(reversed(without_id().items()))
+    assert import_records(ACTOR, paths=put(tmp_path, turned)).added == {}
+    for phone in ("512-555-0143", "512-555-0144"):
+        moved = without_id(telecom=[{"system": "phone", "value": phone}], birthDate="1959-03-01")
+        entry = {"resource": moved, "fullUrl": "urn:uuid:3"}
+        import_records(ACTOR, paths=put(tmp_path, {"resourceType": "Bundle", "entry": [entry]}))
+    assert Patient.objects.count() == 2
+
+
+def test_an_address_too_long_to_keep_is_told_and_stops_nothing(tmp_path):
+    entry = {"resource": without_id(), "fullUrl": "urn:" + "x" * 5000}
+    odd = without_id(name=[{"family": "Sam\ud800ple", "given": ["Ina"]}])
+    import_records(ACTOR, paths=put(tmp_path, {"resourceType": "Bundle", "entry": [entry]}, odd, PATIENT))
+    assert Patient.objects.filter(sources__key_index__matches="Patient/p1").exists()
+
+
 def test_an_order_under_way_is_not_overwritten(tmp_path):
     paths = put(tmp_path, PATIENT, REQUEST)
     import_records(ACTOR, paths=paths)
