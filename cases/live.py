@@ -14,7 +14,7 @@ import threading
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from channels.layers import get_channel_layer
 
@@ -174,9 +174,14 @@ def attach(listener: Listener) -> Wire:
     return wire
 
 
+def _lives(wire: Wire | None) -> TypeGuard[Wire]:
+    """A loop that has ended speaks for nobody."""
+    return wire is not None and not wire.loop.is_closed()
+
+
 def publish(hint: Hint) -> None:
     """From any thread; returns at once."""
-    current = wire or _speaker()
+    current = wire if _lives(wire) else _speaker()
     current.loop.call_soon_threadsafe(current.send, hint)
 
 
@@ -184,7 +189,7 @@ def _speaker() -> Wire:
     """A loop of its own, in a process that serves no sockets."""
     global wire
     with _starting:
-        if wire is None:
+        if not _lives(wire):
             loop = asyncio.new_event_loop()
             threading.Thread(target=loop.run_forever, name="live", daemon=True).start()
             wire = Wire(loop)
