@@ -23,12 +23,18 @@ class Sender {
     for (const place of this.form.querySelectorAll("[data-plain-only]")) place.hidden = true;
     this.input.multiple = true;
     this.input.required = false;
-    this.input.addEventListener("change", () => { this.take(this.input.files); this.input.value = ""; });
+    this.input.addEventListener("change", () => this.chosen());
     const drop = this.form.querySelector(".drop");
     for (const kind of ["dragover", "drop"]) drop.addEventListener(kind, (event) => event.preventDefault());
     drop.addEventListener("drop", (event) => this.take(event.dataTransfer.files));
     this.form.addEventListener("submit", (event) => { if (!this.form.hasAttribute("data-upload-within")) event.preventDefault(); });
     if (!this.form.hasAttribute("data-upload-within")) this.findUnfinished();
+    if (this.input.files.length) this.chosen();  // before this script had come
+  }
+
+  chosen() {
+    this.take([...this.input.files]);
+    this.input.value = "";
   }
 
   headers() {

@@ -124,7 +124,7 @@ def _the_supervisor_reads(demo: Running) -> None:
     trail = page.locator("#result_list")
     expect(trail).to_contain_text("Alex Agent")
     page.goto("/admin/portal/patient/")
-    page.locator("#result_list th a").first.click()
+    page.locator("#result_list tbody th a").first.click()
     form = page.locator("#content")
     expect(form).to_contain_text("••••")
     page.get_by_role("link", name="Show masked fields").click()
