@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import socket
 import sys
 import time
@@ -20,6 +21,7 @@ from config.supervise import Child, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
 HEALTHY_SECONDS = 90
+LAST_PORT = 65535 - 2  # the two ports after it are ours as well
 PAGES = {"patients": "/", "staff": "/staff/sign-in", "workshop": "/admin/", "is it well?": "/readyz"}
 OWN_DATA = ("files", "trail-anchor.log", "staticfiles", "metrics", "logins.json", "set-up", "beat", "logs")
 
@@ -41,7 +43,7 @@ class Demo:
         self.logs = var / "logs"
         self.show = Supervisor()
         self.environment = {
-            "DME_PROFILE": env.text("DME_PROFILE", "demo"),
+            "DME_PROFILE": env.profile(),
             "DME_VAR": str(var),
             "PORT": str(port),
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -60,9 +62,12 @@ class Demo:
             ) from None
 
     def check_ports(self) -> None:
+        if not 0 < self.port <= LAST_PORT:
+            raise Refused(f"PORT: a number from 1 to {LAST_PORT} is wanted, not {self.port}.")
         for port in (self.port, self.port + 1, self.port + 2):
             if _is_taken(port):
-                raise Refused(f"Port {port} is taken; say make demo PORT={self.port + 100}.")
+                other = self.port + 100 if self.port + 100 <= LAST_PORT else self.port - 100
+                raise Refused(f"Port {port} is taken; say make demo PORT={other}.")
 
     def reset(self) -> None:
         """Forget everything the demo kept. The tests' folder stays."""
@@ -225,6 +230,7 @@ def play(demo: Demo, *, reset: bool, records: str) -> None:
 
 def main() -> None:
     var = Path(env.text("DME_VAR") or ROOT / "var")
+    supervise.end_with_parent(signal.SIGTERM)
     try:
         demo = Demo(var, env.number("PORT", 8000))
         demo.check_folder()

@@ -3,12 +3,17 @@
 A secret may also come from a file: ``NAME_FILE=/run/secrets/name`` is read where ``NAME`` is not set.
 """
 
+import binascii
 import os
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
+PROFILES = ("demo", "test", "production")
+FERNET_KEY_BYTES = 32
 POSTGRES_SCHEMES = {"postgres", "postgresql"}
 REDIS_SCHEMES = {"redis", "rediss", "valkey", "valkeys", "unix"}
 
@@ -53,6 +58,33 @@ def number(name: str, default: int) -> int:
         return int(raw)
     except ValueError:
         raise SettingError(f"{name}: a whole number is wanted, not {raw!r}.") from None
+
+
+def choice(name: str, known: Iterable[str], default: str) -> str:
+    """One of the known words, letter for letter."""
+    value = text(name, default)
+    if value not in known:
+        raise SettingError(f"{name}: is one of {', '.join(known)}, not {value!r}.")
+    return value
+
+
+def profile() -> str:
+    """A misspelt ``production`` must not become a demo: nothing starts in a profile that is none."""
+    return choice("DME_PROFILE", PROFILES, "demo")
+
+
+def fernet_keys(name: str) -> list[str]:
+    keys = [part.strip() for part in secret(name).split(",") if part.strip()]
+    if any(not _is_fernet_key(key) for key in keys):
+        raise SettingError(f"{name}: each key is 32 bytes in base64url, comma-separated.")
+    return keys
+
+
+def _is_fernet_key(key: str) -> bool:
+    try:
+        return len(urlsafe_b64decode(key)) == FERNET_KEY_BYTES
+    except (binascii.Error, ValueError):
+        return False
 
 
 def items(name: str, default: str = "") -> list[str]:

@@ -36,6 +36,7 @@ ALLOWED_KEYS = frozenset(
 )
 SPOKEN = ("uvicorn", "celery", "django.server", "django.db.migrations", "whitenoise", "watchfiles")
 ACCESS = "uvicorn.access"
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 bound = structlog.contextvars.bound_contextvars
 EventDict = MutableMapping[str, Any]
 

@@ -13,7 +13,7 @@ from config.embedded import addresses
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env.text("DME_VAR", str(BASE_DIR / "var")))
 
-PROFILE = env.text("DME_PROFILE", "demo")
+PROFILE = env.profile()
 DEMO, TEST, PRODUCTION = PROFILE == "demo", PROFILE == "test", PROFILE == "production"
 DEBUG = env.flag("DJANGO_DEBUG")
 
@@ -186,7 +186,8 @@ MASTER_KEYS = env.secret(
     "MASTER_KEYS", "" if PRODUCTION else "demo1:ZGVtby1vbmx5LWtleS10aGF0LXByb2QtcmVmdXNlczE="
 )
 # Fernet keys of values that were written before AES-256-GCM: read, never written.
-FIELD_ENCRYPTION_KEY = env.items("LEGACY_FERNET_KEYS") or ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]
+NO_FERNET_KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+FIELD_ENCRYPTION_KEY = env.fernet_keys("LEGACY_FERNET_KEYS") or [NO_FERNET_KEY]
 AUDITLOG_LOGENTRY_MODEL = "portal.AccessEntry"
 # Where each seal of the trail is noted outside the database: a write-once place in production.
 TRAIL_ANCHOR = env.text("TRAIL_ANCHOR", str(VAR_DIR / "trail-anchor.log"))
@@ -271,4 +272,4 @@ LARGEST_CLOCK_SKEW_SECONDS = 2
 LATEST_HEARTBEAT_SECONDS = env.number("LATEST_HEARTBEAT_SECONDS", 90)
 
 LOGGING_CONFIG = None
-LOGGING = logs.configure(PROFILE, env.text("LOG_LEVEL", "INFO"))
+LOGGING = logs.configure(PROFILE, env.choice("LOG_LEVEL", logs.LEVELS, "INFO"))

@@ -40,7 +40,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _live(receive: Receive, send: Send) -> None:
     """Open the post office with the process and close it with it."""
     await receive()
-    if env.text("DME_PROFILE") == "production":
+    if env.profile() == "production":
         await send({"type": "lifespan.startup.failed", "message": "Sandboxes are not for production."})
         return
     server = await asyncio.get_running_loop().create_server(office.smtp, "127.0.0.1", SMTP_PORT)
