@@ -10,6 +10,7 @@ from importlib import import_module
 from celery import Celery
 from celery.signals import beat_init, celeryd_init, setup_logging
 from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import module_has_submodule
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -27,9 +28,13 @@ def keep_our_logs(**_: object) -> None:
 @celeryd_init.connect
 @beat_init.connect
 def only_when_fit(**_: object) -> None:
+    """Celery logs what its receivers raise and goes on: only leaving stops it."""
     from config.checks import refuse_unfit
 
-    refuse_unfit()
+    try:
+        refuse_unfit()
+    except ImproperlyConfigured as unfit:
+        raise SystemExit(str(unfit)) from None
 
 
 @app.on_after_finalize.connect

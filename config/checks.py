@@ -5,22 +5,33 @@ Production refuses what only the demo may have: its secrets, DEBUG, sandboxes an
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
+import psycopg
+import structlog
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
-PROFILES = ("demo", "test", "production")
+log = structlog.get_logger(__name__)
+
+SERVING = "default"  # the database alias of what serves
 SHORTEST_SECRET = 40
+SHORTEST_TOKEN = 20
+LEAST_LETTERS = 8  # different ones, in a secret that is random
+HIGHEST_PORT = 65535
+LONGEST_CONNECT_SECONDS = 5
 KEY_BYTES = 32
 YEAR_SECONDS = 365 * 24 * 3600
 PARTNERS = ("SMS_URL",)
 WANTED_IN_PRODUCTION = (
+    "SECRET_KEY",
     "EMAIL_HOST",
     "DEFAULT_FROM_EMAIL",
     "SMS_URL",
@@ -28,19 +39,28 @@ WANTED_IN_PRODUCTION = (
     "METRICS_TOKEN",
     "CLAMD_URL",
 )
+PORT_RANGE = (1, HIGHEST_PORT)
+# Least and most of each number that the environment may set.
+NUMBERS = {
+    "PORT": PORT_RANGE,
+    "SANDBOX_PORT": PORT_RANGE,
+    "SANDBOX_SMTP_PORT": PORT_RANGE,
+    "EMAIL_PORT": PORT_RANGE,
+    "CHAT_MESSAGES_PER_10_S": (1, 10**6),
+    "CHAT_STARTS_PER_MINUTE": (1, 10**6),
+    "UPLOADS_PER_DAY": (1, 10**6),
+    "UPLOAD_BYTES_PER_DAY": (1, 2**50),
+    "ABSOLUTE_SESSION_SECONDS": (61, YEAR_SECONDS),
+    "LATEST_HEARTBEAT_SECONDS": (30, 24 * 3600),
+    "SECURE_HSTS_SECONDS": (0, 10 * YEAR_SECONDS),
+}
+ORIGIN = re.compile(r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?")
 # A secret of the demo that turned up in production, whatever it was set from.
 DEMO_WORDS = ("demo", "insecure")
 
 
 def error(setting: str, wish: str, number: int) -> CheckMessage:
     return Error(f"{setting}: {wish}", id=f"config.E{number:03}")
-
-
-@register(Tags.security)
-def check_profile(**_: Any) -> list[CheckMessage]:
-    if settings.PROFILE not in PROFILES:
-        return [error("DME_PROFILE", f"is one of {', '.join(PROFILES)}, not {settings.PROFILE!r}.", 1)]
-    return []
 
 
 @register(Tags.security)
@@ -59,6 +79,59 @@ def check_addresses(**_: Any) -> list[CheckMessage]:
         if set_to and (address.scheme not in {"http", "https"} or not address.hostname):
             found.append(error(name, "wants an address like https://partner.example.org/path.", 4))
     return found
+
+
+@register(Tags.security)
+def check_scanner(**_: Any) -> list[CheckMessage]:
+    if not settings.CLAMD_URL or _leads_to_a_scanner(settings.CLAMD_URL):
+        return []
+    return [error("CLAMD_URL", "wants unix:///run/clamav/clamd.ctl or tcp://scanner:3310.", 11)]
+
+
+def _leads_to_a_scanner(url: str) -> bool:
+    try:
+        address = urlsplit(url)
+        port = address.port
+    except ValueError:
+        return False
+    if address.scheme == "unix":
+        return not address.netloc and len(address.path) > 1
+    return address.scheme == "tcp" and bool(address.hostname) and port != 0 and address.path in {"", "/"}
+
+
+@register(Tags.security)
+def check_time_zone(**_: Any) -> list[CheckMessage]:
+    try:
+        ZoneInfo(settings.SUPPLIER_TIME_ZONE)
+    except (KeyError, ValueError, OSError):
+        return [error("SUPPLIER_TIME_ZONE", "wants the name of a zone, like America/Chicago.", 12)]
+    return []
+
+
+@register(Tags.security)
+def check_embedders(**_: Any) -> list[CheckMessage]:
+    """Each goes into a header as it is: an origin and nothing more, and no wildcard."""
+    allowed = settings.CHAT_EMBED_ORIGINS
+    if isinstance(allowed, str) or all(map(_is_origin, allowed)):
+        return []
+    wish = "each is an origin like https://shop.example.org, without a path or *; https in production."
+    return [error("CHAT_EMBED_ORIGINS", wish, 13)]
+
+
+def _is_origin(text: str) -> bool:
+    found = ORIGIN.fullmatch(text)
+    if not found or (settings.PRODUCTION and found[1] != "https"):
+        return False
+    return 0 < int(found[3] or 1) <= HIGHEST_PORT
+
+
+@register(Tags.security)
+def check_numbers(**_: Any) -> list[CheckMessage]:
+    return [
+        error(name.removeprefix("SECURE_"), f"lies between {least} and {most}.", 14)
+        for name, (least, most) in NUMBERS.items()
+        if not least <= getattr(settings, name) <= most
+    ]
 
 
 @register(Tags.security)
@@ -109,18 +182,33 @@ def check_roles(databases: Iterable[str] | None = None, **_: Any) -> list[CheckM
     """`manage.py check --database default`: who serves must not be able to rewrite the access trail."""
     if not settings.PRODUCTION or settings.AS_OWNER:
         return []
-    if not any(_rewrites_trail(alias) for alias in databases or []):
+    return [fault for alias in databases or [] for fault in role_faults(alias)]
+
+
+def role_faults(alias: str | None = None) -> list[CheckMessage]:
+    """What the role of a database may do and must not, in production; psycopg.Error where it is down."""
+    if not settings.PRODUCTION or not _rewrites_trail(alias or SERVING):
         return []
-    return [error("DATABASE_URL", "its role may rewrite the access trail; give it rows alone.", 10)]
+    wish = "its role may rewrite the access trail or owns tables; give it rows alone."
+    return [error("DATABASE_URL", wish, 10)]
+
+
+REWRITES = """
+SELECT EXISTS (
+  SELECT FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relnamespace = to_regnamespace('public')
+  AND (pg_has_role(current_user, c.relowner, 'MEMBER')
+       OR c.relname = ANY(%s) AND has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE, TRIGGER')))
+"""
 
 
 def _rewrites_trail(alias: str) -> bool:
-    trail = apps.get_model(settings.AUDITLOG_LOGENTRY_MODEL)._meta.db_table
-    with connections[alias].cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(has_table_privilege(current_user, to_regclass(%s), 'UPDATE'), false)", [trail]
-        )
-        return bool(cursor.fetchone()[0])
+    """Asked over a connection of its own: a server asks before it forks, and within its event loop."""
+    trail = apps.get_model(settings.AUDITLOG_LOGENTRY_MODEL)._meta
+    seal = apps.get_model(trail.app_label, "TrailSeal")._meta
+    wanted = {"connect_timeout": LONGEST_CONNECT_SECONDS} | connections[alias].get_connection_params()
+    with psycopg.connect(**wanted) as database:
+        row = database.execute(REWRITES, [[trail.db_table, seal.db_table]]).fetchone()
+    return bool(row and row[0])
 
 
 # --- production alone ----------------------------------------------------------------------------------
@@ -129,8 +217,10 @@ def _no_demo_secrets() -> Iterator[CheckMessage]:
         value = str(getattr(settings, name))
         if any(word in value.lower() or word in _decoded(value) for word in DEMO_WORDS):
             yield error(name, "is a secret of the demo; production wants one of its own.", 20)
-    if len(settings.SECRET_KEY) < SHORTEST_SECRET:
-        yield error("SECRET_KEY", f"wants {SHORTEST_SECRET} random characters or more.", 21)
+    for name, shortest in (("SECRET_KEY", SHORTEST_SECRET), ("METRICS_TOKEN", SHORTEST_TOKEN)):
+        value = str(getattr(settings, name))
+        if value and (len(value) < shortest or len(set(value)) < LEAST_LETTERS):
+            yield error(name, f"wants {shortest} random characters or more.", 21)
 
 
 def _decoded(keys: str) -> str:
@@ -189,8 +279,23 @@ PRODUCTION_CHECKS: Iterable[Callable[[], Iterator[CheckMessage]]] = (
 
 
 def refuse_unfit() -> None:
-    """Servers don't run the system checks: what serves in production asks here first."""
+    """Servers don't run the system checks: what serves asks here first. A database that is down is waited
+    for: /readyz asks for its role again.
+    """
+    if settings.AS_OWNER:
+        raise ImproperlyConfigured(
+            "DME_AS_OWNER: is for migrations; what serves connects as the application's role."
+        )
     if settings.PRODUCTION:
-        faults = [message.msg for message in run_checks(tags=[Tags.security]) if message.is_serious()]
+        faults = [message for message in run_checks(tags=[Tags.security]) if message.is_serious()]
+        faults += _role_faults_at_start()
         if faults:
-            raise ImproperlyConfigured("\n".join(["Not fit for production:", *faults]))
+            raise ImproperlyConfigured("\n".join(["Not fit for production:", *(f.msg for f in faults)]))
+
+
+def _role_faults_at_start() -> list[CheckMessage]:
+    try:
+        return role_faults()
+    except psycopg.Error as down:
+        log.warning("The database does not answer: its role is not proven.", error=type(down).__name__)
+        return []

@@ -21,6 +21,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from prometheus_client import multiprocess
 
+from config import checks
+
 log = structlog.get_logger(__name__)
 
 HEARTBEAT = "worker-heartbeat"
@@ -98,8 +100,15 @@ def storage() -> None:
             raise PartIll("is nearly full")
 
 
+def role() -> None:
+    """A process that started while the database was down has not proven its role."""
+    if faults := checks.role_faults():
+        raise PartIll(faults[0].msg)
+
+
 PARTS: dict[str, Callable[[], None]] = {
     "database": database,
+    "role": role,
     "clock": clock,
     "valkey": valkey,
     "worker": worker,

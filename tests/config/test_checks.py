@@ -6,12 +6,14 @@ import subprocess
 import sys
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
-from config import checks
+from config import checks, env
 from tests.engines import ROOT
 
 GOOD_KEY = "k1:" + base64.b64encode(bytes(range(32))).decode()
+VARIED = "0123456789abcdef" * 4
 PRODUCTION = {
     "PROFILE": "production",
     "PRODUCTION": True,
@@ -22,9 +24,9 @@ PRODUCTION = {
     "UPLOADS_ACCEPT_UNSCANNED": False,
     "AS_OWNER": False,
     "EMBEDDED": [],
-    "SECRET_KEY": "q" * 60,
+    "SECRET_KEY": VARIED,
     "MASTER_KEYS": GOOD_KEY,
-    "METRICS_TOKEN": "t" * 40,
+    "METRICS_TOKEN": VARIED[:40],
     "SMS_TOKEN": "s" * 40,
     "SMS_URL": "https://sms.example/messages",
     "EMAIL_HOST": "smtp.example",
@@ -51,9 +53,12 @@ def production(settings):
 
 def named() -> set[str]:
     found = [
-        *checks.check_profile(),
         *checks.check_addresses(),
+        *checks.check_scanner(),
+        *checks.check_time_zone(),
+        *checks.check_embedders(),
         *checks.check_keys(),
+        *checks.check_numbers(),
         *checks.check_times(),
         *checks.check_production(),
     ]
@@ -74,6 +79,7 @@ def test_sound_production_is_let_through(production):
     [
         ("SECRET_KEY", "demo-only-secret-that-production-refuses"),
         ("SECRET_KEY", "short"),
+        ("SECRET_KEY", "a" * 60),
         ("MASTER_KEYS", "demo1:ZGVtby1vbmx5LWtleS10aGF0LXByb2QtcmVmdXNlczE="),
         ("MASTER_KEYS", "new:ZGVtby1vbmx5LWtleS10aGF0LXByb2QtcmVmdXNlczE="),
         ("MASTER_KEYS", ""),
@@ -81,6 +87,8 @@ def test_sound_production_is_let_through(production):
         ("MASTER_KEYS", "k1:no base64!"),
         ("MASTER_KEYS", f"{GOOD_KEY},{GOOD_KEY}"),
         ("METRICS_TOKEN", "demo-metrics-token"),
+        ("METRICS_TOKEN", "x"),
+        ("METRICS_TOKEN", "x" * 40),
         ("SMS_TOKEN", "demo-sms-token"),
         ("DEBUG", True),
         ("SANDBOX", True),
@@ -102,6 +110,33 @@ def test_sound_production_is_let_through(production):
         ("EMBEDDED", ["DATABASE_URL"]),
         ("EMBEDDED", ["REDIS_URL"]),
         ("CLAMD_URL", ""),
+        ("CLAMD_URL", "garbage"),
+        ("CLAMD_URL", "tcp://"),
+        ("CLAMD_URL", "tcp://scanner:99999999"),
+        ("CLAMD_URL", "unix://clamd"),
+        ("CLAMD_URL", "http://scanner"),
+        ("SUPPLIER_TIME_ZONE", "Mars/Olympus"),
+        ("SUPPLIER_TIME_ZONE", "America"),
+        ("SUPPLIER_TIME_ZONE", "../etc/passwd"),
+        ("SUPPLIER_TIME_ZONE", ""),
+        ("CHAT_EMBED_ORIGINS", ["*"]),
+        ("CHAT_EMBED_ORIGINS", ["https://*.example.org"]),
+        ("CHAT_EMBED_ORIGINS", ["https://shop.example.org", "shop.example.org"]),
+        ("CHAT_EMBED_ORIGINS", ["https://shop.example.org/page"]),
+        ("CHAT_EMBED_ORIGINS", ["https://shop.example.org; script-src"]),
+        ("CHAT_EMBED_ORIGINS", ["https://shop.example.org:99999999"]),
+        ("CHAT_EMBED_ORIGINS", ["http://shop.example.org"]),
+        ("EMAIL_PORT", 99999999),
+        ("EMAIL_PORT", 0),
+        ("PORT", -1),
+        ("UPLOADS_PER_DAY", -4),
+        ("UPLOADS_PER_DAY", 0),
+        ("UPLOAD_BYTES_PER_DAY", -1),
+        ("CHAT_MESSAGES_PER_10_S", 0),
+        ("CHAT_STARTS_PER_MINUTE", -1),
+        ("LATEST_HEARTBEAT_SECONDS", 5),
+        ("SECURE_HSTS_SECONDS", 10**12),
+        ("IDLE_SECONDS", 0),
         ("IDLE_SECONDS", 30),
         ("STEP_UP_SECONDS", 0),
     ],
@@ -129,22 +164,118 @@ def test_role_that_may_rewrite_the_trail_is_refused(production):
     assert found.msg.startswith("DATABASE_URL: its role may rewrite the access trail")
 
 
-def test_unknown_profile_is_named(settings):
-    settings.PROFILE = "staging"
-    assert named() == {"DME_PROFILE"}
+@pytest.mark.parametrize("setting", ["UPLOADS_PER_DAY", "CLAMD_URL", "SUPPLIER_TIME_ZONE"])
+def test_mistakes_are_named_outside_of_production_too(settings, setting):
+    setattr(settings, setting, -4 if setting == "UPLOADS_PER_DAY" else "garbage")
+    assert named() == {setting}
 
 
-def test_server_with_the_secrets_of_the_demo_does_not_start_in_production():
+# --- the real start of a process ------------------------------------------------------------------------
+
+WEB = ["-c", "import config.asgi"]
+WORKER = ["-m", "celery", "-A", "config.celery", "worker", "--pool", "solo"]
+# Beat removes a schedule that it can't read: as root that would be the device itself.
+PLAN = f"{os.environ['DME_VAR']}/beat"
+BEAT = ["-m", "celery", "-A", "config.celery", "beat", "--schedule", PLAN, "--pidfile", ""]
+SERVING = pytest.mark.parametrize("process", [WEB, WORKER, BEAT], ids=["web", "worker", "beat"])
+SOUND = {
+    "DME_PROFILE": "production",
+    "SECRET_KEY": VARIED,
+    "MASTER_KEYS": GOOD_KEY,
+    "METRICS_TOKEN": VARIED[:40],
+    "SMS_TOKEN": VARIED,
+    "SMS_URL": "https://sms.example/messages",
+    "EMAIL_HOST": "smtp.example",
+    "DEFAULT_FROM_EMAIL": "portal@example.org",
+    "CLAMD_URL": "tcp://scanner:3310",
+    "PUBLIC_URL": "https://portal.example.org",
+    "ALLOWED_HOSTS": "portal.example.org",
+}
+
+
+def start(process, **changed):
+    """A process with the settings of a sound production but for what is changed; its exit code and words."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    environment |= SOUND | {"DATABASE_URL": django_settings.DATABASE_URL} | changed
+    command = [sys.executable, *process]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    return done.returncode, done.stderr
+
+
+def test_sound_production_starts():
+    assert start(WEB)[0] == 0
+
+
+@SERVING
+def test_server_with_the_secrets_of_the_demo_does_not_start_in_production(process):
     """The servers never run Django's checks: this is the real start of one."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")} | {
-        "DME_PROFILE": "production",
-        "SECRET_KEY": "demo-only-secret-that-production-refuses",
-    }
-    start = [sys.executable, "-c", "import config.asgi"]
-    done = subprocess.run(start, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode
-    assert "SECRET_KEY: is a secret of the demo" in done.stderr
-    assert "PUBLIC_URL: begins with https://" in done.stderr
+    changed = {"SECRET_KEY": "demo-only-secret-that-production-refuses", "PUBLIC_URL": "http://here"}
+    code, said = start(process, **changed)
+    assert code
+    assert "SECRET_KEY: is a secret of the demo" in said
+    assert "PUBLIC_URL: begins with https://" in said
+
+
+def test_unknown_profile_starts_nothing():
+    """A misspelt production must not become a demo, whose secrets everybody knows."""
+    code, said = start(WEB, DME_PROFILE="Production")
+    assert code
+    assert "DME_PROFILE: is one of demo, test, production, not 'Production'." in said
+
+
+@pytest.mark.parametrize("profile", ["Production", "prod", "staging", "", "DEMO", " demo"])
+def test_profile_is_one_of_three_letter_for_letter(monkeypatch, profile):
+    monkeypatch.setenv("DME_PROFILE", profile)
+    with pytest.raises(env.SettingError, match=r"^DME_PROFILE: is one of demo, test, production"):
+        env.profile()
+
+
+@SERVING
+def test_process_with_the_owners_role_does_not_serve(process):
+    code, said = start(process, DATABASE_URL=django_settings.DATABASE_OWNER_URL)
+    assert code
+    assert "DATABASE_URL: its role may rewrite the access trail" in said
+
+
+@pytest.mark.parametrize("profile", ["demo", "test", "production"])
+def test_nothing_serves_as_the_owner(settings, profile):
+    settings.PRODUCTION = profile == "production"
+    settings.AS_OWNER = True
+    with pytest.raises(ImproperlyConfigured, match=r"^DME_AS_OWNER: is for migrations"):
+        checks.refuse_unfit()
+
+
+def test_database_that_is_down_at_the_start_is_told_and_waited_for():
+    """Its role is asked for again by /readyz."""
+    code, said = start(WEB, DATABASE_URL="postgresql://app@127.0.0.1:1/dme")
+    assert code == 0
+    assert "its role is not proven" in said
+
+
+@pytest.mark.django_db(databases=["default", "owner"])
+def test_readiness_tells_a_role_that_may_rewrite_the_trail(production, client, monkeypatch):
+    production.SECURE_SSL_REDIRECT = False
+    production.ALLOWED_HOSTS = ["testserver"]
+    assert client.get("/readyz").json()["parts"]["role"] == "ok"
+    monkeypatch.setattr(checks, "SERVING", "owner")
+    assert "may rewrite the access trail" in client.get("/readyz").json()["parts"]["role"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "wish"),
+    [
+        ("LOG_LEVEL", "LOUD", "is one of"),
+        ("LEGACY_FERNET_KEYS", "notakey", "32 bytes"),
+    ],
+)
+def test_command_ends_with_one_sentence_about_a_setting_that_cannot_be_read(setting, value, wish):
+    code, said = start(["manage.py", "check"], **{setting: value})
+    assert code
+    (sentence,) = said.splitlines()
+    assert sentence.startswith(f"{setting}: ")
+    assert wish in sentence
 
 
 def test_production_names_its_cookies_for_one_host_alone():
