@@ -21,7 +21,7 @@ setup-dev: ## the same with what tests and checks need
 	@$(PYTHON) config/bootstrap.py dev
 
 demo: setup ## everything on one machine (PORT=8000, RESET=1 begins anew, IMPORT=path reads FHIR records)
-	@PORT=$(PORT) RESET=$(RESET) IMPORT="$(IMPORT)" PATIENTS=$(or $(PATIENTS),400) $(RUN) -m config.demo
+	@exec env PORT="$(PORT)" RESET=$(RESET) IMPORT="$(IMPORT)" PATIENTS=$(or $(PATIENTS),400) $(RUN) -m config.demo
 
 test: setup-dev ## the suite, in parallel over the cores (ARGS="-k chat")
 	@$(RUN) -m pytest -n auto --dist loadfile -m "$(UNIT)" $(ARGS)

@@ -94,10 +94,15 @@ class Child:
 
 def _die_with(parent: int, orphan_signal: signal.Signals) -> None:
     """Runs in the child between fork and exec. Comes after a change of user, which clears the setting."""
-    if _libc is not None:
-        _libc.prctl(PR_SET_PDEATHSIG, int(orphan_signal))
+    end_with_parent(orphan_signal)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def end_with_parent(number: signal.Signals) -> None:
+    """From now on the kernel sends us this signal when the process that started us is gone."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, int(number))
 
 
 @contextlib.contextmanager
@@ -132,7 +137,8 @@ class Supervisor:
 
     def heed_signals(self) -> None:
         for number in STOP_SIGNALS:
-            signal.signal(number, self._on_signal)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup stays so
+                signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.asked_to_stop.set()

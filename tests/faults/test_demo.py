@@ -1,15 +1,21 @@
 """`make demo` from nothing, stopped, killed and started again (real processes, in a folder of its own)."""
 
 import json
+import os
+import re
 import signal
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from config import embedded
-from tests.demo import Demo, free_ports
+from tests.demo import OURS, Demo, free_ports
+from tests.engines import ROOT
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -85,6 +91,41 @@ def test_taken_port_is_one_clear_sentence(tmp_path):
         assert demo.process.wait(30) == 1
     assert demo.process.stdout is not None
     assert demo.process.stdout.read() == f"Port {port} is taken; say make demo PORT={port + 100}.\n"
+
+
+@pytest.mark.parametrize("port", ["99999", "65535", "65534", "0", "-1", "abc", ""])
+def test_port_that_cannot_be_is_one_clear_sentence(tmp_path, port):
+    """Nor may the two ports after it lie beyond the last one."""
+    demo = Demo(tmp_path, 0, PORT=port)
+    assert demo.process.wait(30) == 1
+    assert demo.process.stdout is not None
+    assert re.fullmatch(r"PORT: a .*number .*is wanted, not .*\.\n", demo.process.stdout.read())
+
+
+@pytest.mark.parametrize("starter", ["make", "sh"])
+def test_demo_ends_with_whoever_started_it(tmp_path, starter):
+    """The starter is killed outright: nothing is left that would refuse the next start."""
+    own = {"DME_VAR": str(tmp_path), "DME_PROFILE": "demo", "PORT": str(free_ports())}
+    command = {
+        "make": ["make", "--old-file=setup", "demo", f"RUN={sys.executable}", f"PORT={own['PORT']}"],
+        "sh": ["sh", "-c", f"{sys.executable} -m config.demo; true"],
+    }[starter]
+    clean = {name: value for name, value in os.environ.items() if name not in OURS}
+    with (tmp_path / "said").open("w") as said:
+        parent = subprocess.Popen(command, cwd=ROOT, env=clean | own, stdout=said, start_new_session=True)
+    until(lambda: (tmp_path / "demo.lock").exists())
+    parent.kill()
+    parent.wait()
+    until(lambda: processes_of(tmp_path) == [])
+    assert "nothing is left running" in (tmp_path / "said").read_text()
+    embedded.erase(embedded.of(tmp_path))
+
+
+def until(seen: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_folder_that_cannot_be_written_is_one_clear_sentence(tmp_path):
