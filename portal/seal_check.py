@@ -8,7 +8,9 @@ from django.db import connection
 from django.utils import timezone
 from psycopg import sql
 
-from portal.models import TrailSeal
+from config.security.crypto import Unreadable
+from config.security.fields import unseal_text
+from portal.models import AccessReason, TrailSeal
 from portal.seals import (
     DIGEST_BYTES,
     GENESIS,
@@ -23,6 +25,11 @@ WINDOW = 100_000  # entries looked at in one go
 UNANCHORED_FOR = timedelta(minutes=5)
 PAGE = 20
 MOST_FINDINGS = 100
+REASONS = """COPY (
+  SELECT e.id, e.reason_digest, r.text FROM portal_accessentry e
+  LEFT JOIN portal_accessreason r ON r.id = e.reason_id WHERE e.reason_id IS NOT NULL ORDER BY e.id
+) TO STDOUT"""
+MISSING = "\\N"  # NULL, as COPY prints it
 
 
 @dataclass
@@ -67,6 +74,7 @@ class _Check:
                 f"Seal {self.number} is signed with a key that is gone: nothing vouches for the trail."
             )
         self._tail()
+        self._reasons()
         self._anchored()
         return self.proof
 
@@ -146,6 +154,14 @@ class _Check:
     def _sealed_meanwhile(self, number: int) -> bool:
         return TrailSeal.objects.filter(number__gt=self.number, entry_ids__contains=[number]).exists()
 
+    def _reasons(self) -> None:
+        """Reasons may be encrypted anew, so no trigger keeps them: each is what its entry's digest says."""
+        with connection.cursor() as cursor, cursor.cursor.copy(REASONS) as rows:
+            for row in rows:
+                number, digest, text = bytes(row).decode().rstrip("\n").split("\t")
+                if wrong := _wrong_reason(text, digest):
+                    self.proof.find(f"The reason of entry {number} {wrong}.")
+
     def _anchored(self) -> None:
         """The anchor, outside the database, knows the same seals."""
         try:
@@ -167,6 +183,17 @@ class _Check:
                 self.proof.find(f"Seal {link.number} is not the one that the anchor knows.")
             elif not noted and timezone.now() - link.sealed_at > UNANCHORED_FOR:
                 self.proof.find(f"Seal {link.number} is not in the anchor.")
+
+
+def _wrong_reason(text: str, digest: str) -> str:
+    """What is wrong with a reason as COPY prints it; empty where nothing is."""
+    if text == MISSING:
+        return "was removed"
+    try:
+        plain = unseal_text(text, AccessReason._meta.get_field("text").place)
+    except (Unreadable, UnicodeError):
+        return "can't be opened: it was changed, or its key is gone"
+    return "" if AccessReason(text=plain).digest == digest else "was changed"
 
 
 def _exists(number: int) -> bool:

@@ -8,6 +8,7 @@ tail and a chain written anew are found.
 """
 
 import fcntl
+import logging
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from psycopg import sql
 
 from config.security import crypto
 from portal.models import TrailSeal
+
+logger = logging.getLogger(__name__)
 
 PURPOSE = "audit"
 LOCK = 7_300_101
@@ -116,10 +119,26 @@ def _seal_some() -> int:
             " (SELECT entry_id FROM portal_trailqueue ORDER BY entry_id LIMIT %s) RETURNING entry_id",
             [MOST_AT_ONCE],
         )
-        ids = sorted(row[0] for row in cursor.fetchall())
-    if ids:
-        _write_seal(ids)
-    return len(ids)
+        ids = {row[0] for row in cursor.fetchall()}
+    if again := _sealed_before(ids):
+        logger.warning("Entries that a seal holds were queued again, and are left out.")
+    if fresh := sorted(ids - again):
+        _write_seal(fresh)
+    return len(fresh)
+
+
+def _sealed_before(ids: set[int]) -> set[int]:
+    """Those that a seal holds already. An index knows from where to where each seal reaches."""
+    if not ids:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM portal_trailseal, unnest(entry_ids) AS id"
+            " WHERE int8range(entry_ids[1], entry_ids[cardinality(entry_ids)], '[]')"
+            " && int8range(%s, %s, '[]') AND id = ANY(%s)",
+            [min(ids), max(ids), list(ids)],
+        )
+        return {row[0] for row in cursor.fetchall()}
 
 
 def _write_seal(ids: list[int]) -> None:

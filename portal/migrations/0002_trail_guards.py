@@ -2,7 +2,8 @@
 to stays: users are deactivated and never deleted, nor are reasons and content types.
 
 The guard refuses UPDATE, DELETE and TRUNCATE to everybody but the tables' owner in a session that says
-``SET dme.trail_guard = 'lifted'``. The application's role has no right to them in the first place.
+``SET dme.trail_guard = 'lifted'``. The application's role has no right to them in the first place. The queue
+is filled by its trigger alone: the application takes entries out, and puts none in.
 """
 
 from typing import Any
@@ -27,14 +28,19 @@ BEGIN
 END $$;
 
 CREATE FUNCTION trail_queue() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp AS $$
+SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
-  INSERT INTO portal_trailqueue (entry_id) SELECT id FROM added;
+  INSERT INTO public.portal_trailqueue (entry_id) SELECT id FROM added;
   RETURN NULL;
 END $$;
 
+REVOKE EXECUTE ON FUNCTION trail_queue() FROM PUBLIC;
+
 CREATE TRIGGER trail_queue AFTER INSERT ON portal_accessentry
   REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION trail_queue();
+
+CREATE INDEX trail_seal_by_span ON portal_trailseal
+  USING gist (int8range(entry_ids[1], entry_ids[cardinality(entry_ids)], '[]'));
 """
 GUARD = """
 CREATE TRIGGER trail_guard BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
@@ -48,8 +54,12 @@ DROP = """
 DROP TRIGGER trail_queue ON portal_accessentry;
 DROP FUNCTION trail_guard() CASCADE;
 DROP FUNCTION trail_queue();
+DROP INDEX trail_seal_by_span;
 """
-REVOKE = "REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER ON {table} FROM {role}"
+REVOKE = "REVOKE {rights} ON {table} FROM {role}"
+REVOKED = dict.fromkeys(GUARDED, "UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER") | {
+    "portal_trailqueue": "INSERT, UPDATE, TRUNCATE, REFERENCES, TRIGGER"
+}
 
 
 def revoke(apps: Any, schema_editor: Any) -> None:
@@ -57,8 +67,8 @@ def revoke(apps: Any, schema_editor: Any) -> None:
     quote = schema_editor.connection.ops.quote_name
     role, owner = (env.database(url)["USER"] for url in (settings.DATABASE_URL, settings.DATABASE_OWNER_URL))
     if role and role != owner:
-        for table in GUARDED:
-            schema_editor.execute(REVOKE.format(table=table, role=quote(role)))
+        for table, rights in REVOKED.items():
+            schema_editor.execute(REVOKE.format(rights=rights, table=table, role=quote(role)))
 
 
 class Migration(migrations.Migration):

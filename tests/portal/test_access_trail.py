@@ -17,6 +17,7 @@ from django.utils.translation import override
 
 from config import embedded
 from config.security import audit, crypto
+from config.security.fields import seal_text
 from portal import access_trail, seals
 from portal.access import System
 from portal.models import AccessEntry, TrailQueue, TrailSeal
@@ -69,13 +70,16 @@ def test_an_empty_trail_is_whole():
     assert not TrailSeal.objects.exists()
 
 
+UNTOLD = (
+    "INSERT INTO portal_accessentry (kind, what, outcome, actor_name, realm, session, purpose,"
+    " reason_digest, subjects, object_pk, objects_seen, fields, action, cid, timestamp)"
+    " VALUES ('read', 'late', 'ok', '', '', '', '', '', '{}', '', '{}', '{}', 3, '', now())"
+)
+
+
 def test_an_entry_that_commits_after_a_higher_number_was_sealed_is_sealed_all_the_same():
     with psycopg.connect(django_settings.DATABASE_URL) as slow:
-        slow.execute(
-            "INSERT INTO portal_accessentry (kind, what, outcome, actor_name, realm, session, purpose,"
-            " reason_digest, subjects, object_pk, objects_seen, fields, action, cid, timestamp)"
-            " VALUES ('read', 'late', 'ok', '', '', '', '', '', '{}', '', '{}', '{}', 3, '', now())"
-        )
+        slow.execute(UNTOLD)
         told(2)
         assert access_trail.seal() == 2
         assert access_trail.verify().whole
@@ -92,7 +96,7 @@ def test_an_entry_that_commits_after_a_higher_number_was_sealed_is_sealed_all_th
 
 def test_what_is_rolled_back_is_not_waited_for():
     with psycopg.connect(django_settings.DATABASE_URL) as slow:
-        slow.execute("INSERT INTO portal_trailqueue VALUES (999)")
+        slow.execute(UNTOLD)
         slow.rollback()
     assert access_trail.seal() == 0
 
@@ -133,6 +137,7 @@ def test_the_key_may_change_between_seals(settings):
     settings.MASTER_KEYS = f"{new},{old}"
     sealed_trail(2)
     assert access_trail.verify().whole
+    call_command("rotate_keys", stdout=StringIO())
     settings.MASTER_KEYS = new
     assert access_trail.verify().whole
 
@@ -217,15 +222,96 @@ def test_entries_that_changed_places_are_named(owner):
     assert first_finding() == f"Entry {one} of seal 2 was changed."
 
 
-def test_an_entry_sealed_a_second_time_is_named(owner):
+@pytest.mark.parametrize(
+    "forging",
+    [
+        "INSERT INTO portal_trailqueue VALUES (1)",
+        "UPDATE portal_trailqueue SET entry_id = 1",
+        "TRUNCATE portal_trailqueue",
+        "CREATE TEMP TABLE mine (id bigint); CREATE TRIGGER mine AFTER INSERT ON mine"
+        " REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION trail_queue()",
+    ],
+)
+def test_only_the_trigger_fills_the_queue(forging):
+    told(1)
+    with (
+        psycopg.connect(django_settings.DATABASE_URL) as application,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        application.execute(forging)
+    assert access_trail.seal() == 1
+
+
+def test_an_entry_that_a_seal_holds_is_not_sealed_again(owner, caplog):
+    entries = sealed_trail()
+    told(1)
+    for number in (entries[0], entries[4]):
+        owner.execute("INSERT INTO portal_trailqueue VALUES (%s)", [number])
+    assert access_trail.seal() == 1
+    assert "queued again" in caplog.text
+    assert not TrailQueue.objects.exists()
+    assert access_trail.verify().whole
+
+
+def test_an_entry_sealed_a_second_time_is_named(owner, monkeypatch):
     entries = sealed_trail()
     owner.execute("UPDATE portal_accessentry SET what = 'other' WHERE id = %s", [entries[0]])
     owner.execute("INSERT INTO portal_trailqueue VALUES (%s)", [entries[0]])
+    monkeypatch.setattr(seals, "_sealed_before", lambda ids: set())
     access_trail.seal()
     assert access_trail.verify().findings == [
         f"Entry {entries[0]} is sealed twice, by seals 1 and 4.",
         f"Entry {entries[0]} of seal 1 was changed.",
     ]
+
+
+def forge_reason(entry, text):
+    """As the application's role, which may write reasons anew: rotation does."""
+    with psycopg.connect(django_settings.DATABASE_URL) as application:
+        application.execute(
+            "UPDATE portal_accessreason SET text = %s"
+            " WHERE id = (SELECT reason_id FROM portal_accessentry WHERE id = %s)",
+            [text, entry],
+        )
+
+
+def test_a_reason_that_was_written_anew_is_named():
+    entries = sealed_trail()
+    other = seal_text("x" * 22 + "another reason", b"portal_accessreason.text")
+    forge_reason(entries[4], other)
+    assert access_trail.verify().findings == [f"The reason of entry {entries[4]} was changed."]
+
+
+def test_reasons_that_changed_places_are_named(owner):
+    entries = sealed_trail()
+    text = "SELECT text FROM portal_accessreason ORDER BY id"
+    forge_reason(entries[1], owner.execute(text).fetchone()[0])
+    assert access_trail.verify().findings == [f"The reason of entry {entries[1]} was changed."]
+
+
+@pytest.mark.parametrize("text", ["", "nonsense\twith a tab", "v1.gone.AAAA", "v1.demo1.AAAA"])
+def test_a_reason_that_no_key_opens_is_named(text):
+    entries = sealed_trail()
+    forge_reason(entries[4], text)
+    assert access_trail.verify().findings == [
+        f"The reason of entry {entries[4]} can't be opened: it was changed, or its key is gone."
+    ]
+
+
+def test_a_reason_that_is_gone_is_named(owner):
+    entries = sealed_trail()
+    owner.execute(
+        "DELETE FROM portal_accessreason WHERE id = (SELECT reason_id FROM portal_accessentry WHERE id = %s)",
+        [entries[0]],
+    )
+    assert access_trail.verify().findings == [f"The reason of entry {entries[0]} was removed."]
+
+
+def test_a_reason_of_an_entry_that_waits_for_its_seal_is_proven_too():
+    told(1)
+    entry = AccessEntry.objects.get()
+    forge_reason(entry.pk, "")
+    assert "can't be opened" in first_finding()
 
 
 def rehash(owner, key=None):
