@@ -33,7 +33,10 @@ def test_alive_asks_no_part(client, django_assert_num_queries):
 
 
 def test_ready_where_every_part_is_well(client):
-    assert state(client) == (200, dict.fromkeys("database role clock valkey worker storage".split(), "ok"))
+    assert state(client) == (
+        200,
+        dict.fromkeys(["database", "role", "clock", "valkey", "worker", "storage"], "ok"),
+    )
 
 
 def test_silent_worker_is_named(client):
