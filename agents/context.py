@@ -79,10 +79,12 @@ class Who:
 
     patient: Patient
     caregivers: list[Caregiver]
+    may_invite: bool = False
 
 
 def _who(actor: User, patient: Patient, case: Case) -> Who:
-    return Who(patient, list(Caregiver.objects.in_force().filter(patient=patient)))
+    caregivers = list(Caregiver.objects.in_force().filter(patient=patient))
+    return Who(patient, caregivers, may_invite=allowed(actor, "users.invite"))
 
 
 def _orders(actor: User, patient: Patient, case: Case) -> list[tuple[Order, list[Any], Any]]:

@@ -26,6 +26,7 @@ console = [
     path("cases/<str:number>/beside/", cases.beside, name="case-beside"),
     path("cases/<str:number>/more/", cases.more, name="case-more"),
     path("cases/<str:number>/unmask/", cases.unmask, name="case-unmask"),
+    path("cases/<str:number>/invite/", cases.invite, name="case-invite"),
     path("cases/<str:number>/canned/", cases.canned_replies, name="case-canned"),
     path("cases/<str:number>/canned/<int:pk>/", cases.canned_reply, name="case-canned-reply"),
     path("cases/<str:number>/draft/", cases.draft, name="case-draft"),

@@ -29,6 +29,10 @@ class DeskAdminSite(AdminSite):
     def login(self, request: HttpRequest, extra_context: Any = None) -> Any:
         raise Http404
 
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """Nothing here completes by itself: it would search names by address."""
+        raise Http404
+
     def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """By the one way out, which ends the session on record and its sockets too."""
         return HttpResponseRedirect(resolve_url(settings.SIGN_OUT_URL), preserve_request=True)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.security import audit, normal
-from portal import account_mail, one_time, passwords
+from portal import account_mail, one_time, passwords, sessions
 from portal.access import PATIENT_REALM, STAFF_REALM, may_grant, require
 from portal.models import Caregiver, Invitation, Patient, RoleGrant, User
 
@@ -129,6 +129,7 @@ def accept(
     with transaction.atomic():
         _use(invitation)
         user = _account(invitation, realm, name)
+        again = user.pk is not None
         user.set_password(password)
         user.password_changed_at = timezone.now()
         user.save()
@@ -136,7 +137,9 @@ def accept(
         audit.event(
             "security", what="account opened", subjects=_whose(invitation), objects=[user], actor=user
         )
-        account_mail.tell(user, "account_made")
+        account_mail.tell(user, "password_changed" if again else "account_made")
+        if again:
+            sessions.end_all(user, by="password-change")
     return user
 
 

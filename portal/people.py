@@ -14,9 +14,11 @@ from portal.models import Patient, RoleGrant, User
 
 
 def _require_over(actor: Any, permission: str, user: User) -> None:
-    """Nobody changes their own rights."""
+    """Nobody changes their own rights, nor those of somebody who stands as high."""
     require(actor, permission)
     if actor.pk is not None and actor.pk == user.pk:
+        raise PermissionDenied(permission)
+    if user.realm == STAFF_REALM and not all(may_grant(actor, role) for role in user.role_names()):
         raise PermissionDenied(permission)
 
 

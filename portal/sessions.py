@@ -115,6 +115,7 @@ def factor_given(request: HttpRequest, device: Any) -> None:
     """The second factor was given: mark the session, under a new key."""
     remember_device(request, device)
     now = timezone.now()
+    audit.event("sign_in", what="second factor", actor=request.user)
     _renew(request, factor_at=now, proved_at=now, last_used_at=now)
 
 

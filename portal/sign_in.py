@@ -15,7 +15,7 @@ from django.utils import timezone
 from config.security import audit, crypto, normal
 from config.security.throttle import Limit, TooMany, forget, give_back, take
 from portal import account_mail, one_time, passwords, sessions
-from portal.models import OneTimeSecret, User
+from portal.models import OneTimeSecret, User, UserSession
 
 BACKEND = "portal.sign_in.RealmBackend"
 PER_ACCOUNT_AND_ADDRESS = Limit("sign-in to account from address", 10, 15 * 60)
@@ -78,7 +78,10 @@ def sign_in(request: HttpRequest, *, realm: str, email: str, password: str) -> U
     """Open a session by password. None where it is not right; raises throttle.TooMany past the limits."""
     account, address = _account(realm, email), request.META.get("REMOTE_ADDR")
     pair = f"{account}|{address}"
-    taken = take((PER_ACCOUNT_AND_ADDRESS, pair), (PER_ADDRESS, address), (PER_ACCOUNT, account))
+    limits: list[tuple[Limit, Any]] = [(PER_ACCOUNT_AND_ADDRESS, pair), (PER_ADDRESS, address)]
+    if not _was_here(realm, email, address):
+        limits.append((PER_ACCOUNT, account))
+    taken = take(*limits)
     user = authenticate(request, realm=realm, email=email, password=password)
     if not isinstance(user, User):
         audit.event("sign_in", what=f"{realm} password", outcome="failed")
@@ -87,6 +90,12 @@ def sign_in(request: HttpRequest, *, realm: str, email: str, password: str) -> U
     forget(PER_ACCOUNT_AND_ADDRESS, pair)
     enter(request, user, what=f"{realm} password")
     return user
+
+
+def _was_here(realm: str, email: str, address: str | None) -> bool:
+    """Whether the account signed in from this address before: what others try elsewhere must not shut it out."""
+    owner = User.objects.by_email(email, realm)
+    return UserSession.objects.filter(user=owner, remote_addr=address).exists()
 
 
 def enter(request: HttpRequest, user: User, *, what: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -59,6 +59,27 @@ class WorkshopAdmin(admin.ModelAdmin):
 
     def whose(self, obj: Any) -> Any:
         return getattr(obj, "patient_id", None)
+
+    # --- lists -------------------------------------------------------------------------------------
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Only what the page itself offers as a filter can be asked of an address."""
+        offered = ["pk", *(getattr(item, "parameter_name", item) for item in self.get_list_filter(request))]
+        return any(lookup == name or lookup.startswith(f"{name}__") for name in offered)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """A list that shows whose rows they are is an entry on the trail, one for the page."""
+        if any("\0" in value for value in request.GET.values()):
+            raise SuspiciousOperation("NUL in a filter")
+        response = super().changelist_view(request, extra_context)
+        shown = getattr(response, "context_data", None) or {}
+        if request.method == "GET" and "cl" in shown:
+            self._tell_list(shown["cl"].result_list)
+        return response
+
+    def _tell_list(self, rows: Any) -> None:
+        whose = {self.whose(row) for row in rows} - {None}
+        if whose:
+            audit.read(whose, f"{self.model._meta.label_lower} list")
 
     # --- rights ------------------------------------------------------------------------------------
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agents import context, forms, queue, timeline, workspace
@@ -13,6 +14,7 @@ from cases import canned, conversations
 from cases import cases as case_rules
 from cases.drafts import Refused
 from cases.models import CannedReply, Case
+from portal import invitations
 from portal.access import allowed, door
 
 
@@ -122,6 +124,21 @@ def unmask(request: StaffRequest, number: str) -> HttpResponseBase:
     patient, coverages = context.unmask(request.user, found)
     shown = {"case": found, "patient": patient, "coverages": coverages}
     return render(request, "agents/case/unmasked.html", shown)
+
+
+@require_POST
+@door("users.invite", realm="staff")
+def invite(request: StaffRequest, number: str) -> HttpResponseBase:
+    """Ask the patient into the portal, at the address on file and no other."""
+    found = reached(request, number)
+    if found.patient is None:
+        raise Http404
+    try:
+        invitations.invite_patient(request.user, patient=found.patient)
+        said = _("The invitation is on its way to the address on file.")
+    except ValueError:
+        said = _("There is no e-mail address on file: ask for one first.")
+    return render(request, "agents/case/invited.html", {"said": said})
 
 
 @require_GET

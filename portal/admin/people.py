@@ -79,9 +79,9 @@ class UserAdmin(WorkshopAdmin):
         view = self.admin_site.admin_view
         own = [
             path("invite/", view(self.invite_view), name="portal_user_invite"),
-            path("<path:object_id>/roles/", view(self.roles_view), name="portal_user_roles"),
+            path("<int:object_id>/roles/", view(self.roles_view), name="portal_user_roles"),
             path(
-                "<path:object_id>/reset-factor/",
+                "<int:object_id>/reset-factor/",
                 view(self.reset_factor_view),
                 name="portal_user_reset_factor",
             ),
@@ -119,7 +119,7 @@ class UserAdmin(WorkshopAdmin):
             request, form, title=_("Invite somebody of the staff"), button=_("Send the invitation")
         )
 
-    def roles_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def roles_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         require(request.user, "users.manage")
         user = self._staff(request, object_id)
         held = set(user.role_grants.values_list("role", flat=True))
@@ -136,7 +136,7 @@ class UserAdmin(WorkshopAdmin):
         for role in sorted(role for role in held - wanted if may_grant(request.user, role)):
             people.drop_role(request.user, user=user, role=role)
 
-    def reset_factor_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def reset_factor_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         require(request.user, "users.reset_factor")
         if (proof := prove_first(request)) is not None:
             return proof
@@ -153,7 +153,7 @@ class UserAdmin(WorkshopAdmin):
         )
         return self.ask(request, form, title=_("Reset second factor"), button=_("Reset"), lead=lead)
 
-    def _staff(self, request: HttpRequest, object_id: str) -> User:
+    def _staff(self, request: HttpRequest, object_id: int) -> User:
         user = get_object_or_404(User, pk=object_id)
         if user.realm == PATIENT_REALM:
             raise PermissionDenied("users.manage")

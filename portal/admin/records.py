@@ -9,7 +9,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from config.security import audit
-from portal import profile
+from portal import invitations, profile
 from portal.access import allowed, require
 from portal.models import (
     ContactChange,
@@ -37,9 +37,19 @@ class PatientAdmin(WorkshopAdmin):
     search_fields = ("account_number",)
     search_help_text = _("Account number. By name, phone or e-mail address: Find a patient.")
     ordering = ("-pk",)
+    actions = ("invite",)
 
     def whose(self, obj: Patient) -> Any:
         return obj.pk
+
+    @admin.action(description=_("Invite to the portal, at the address on file"))
+    def invite(self, request: HttpRequest, queryset: Any) -> None:
+        self.each(
+            request,
+            queryset,
+            lambda patient: invitations.invite_patient(request.user, patient=patient),
+            _("Invitations on their way"),
+        )
 
     def get_urls(self) -> list[Any]:
         find = self.admin_site.admin_view(self.find_view)

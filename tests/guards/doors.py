@@ -119,6 +119,7 @@ URLS: dict[str, set[str] | str] = {
     "agents:case-beside": DESK | {AUDITOR},
     "agents:case-more": DESK | {AUDITOR},
     "agents:case-unmask": DESK | {AUDITOR},
+    "agents:case-invite": {INTAKE, SUPERVISOR, ADMINISTRATOR},
     "agents:case-canned": DESK,
     "agents:case-canned-reply": DESK,
     "agents:case-draft": DESK,

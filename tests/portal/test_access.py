@@ -95,13 +95,25 @@ def test_nobody_changes_their_own_roles(administrator):
         people.deactivate(administrator, user=administrator)
 
 
-@pytest.mark.parametrize("role", sorted(set(ROLES) - {"administrator"}))
-def test_only_administrators_change_roles(role):
+@pytest.mark.parametrize("role", sorted(set(ROLES) - {"administrator", "supervisor"}))
+def test_only_those_above_change_roles(role):
     target = factories.UserFactory(roles=["agent"])
     with pytest.raises(PermissionDenied):
         people.grant_role(holder(role), user=target, role="lead")
     with pytest.raises(PermissionDenied):
         people.drop_role(holder(role), user=target, role="agent")
+
+
+@pytest.mark.parametrize("above", ["supervisor", "auditor", "administrator"])
+def test_a_supervisor_touches_nobody_who_stands_as_high(above):
+    target = factories.UserFactory(roles=[above])
+    for act in (
+        lambda: people.deactivate(holder("supervisor"), user=target),
+        lambda: people.grant_role(holder("supervisor"), user=target, role="agent"),
+        lambda: people.drop_role(holder("supervisor"), user=target, role=above),
+    ):
+        with pytest.raises(PermissionDenied):
+            act()
 
 
 def test_role_is_given_and_taken(administrator):

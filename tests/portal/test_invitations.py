@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal import account_mail, caregivers, factors, invitations
-from portal.models import Caregiver, Invitation, Order, Patient, User
+from portal.models import AccountMail, Caregiver, Invitation, Order, Patient, User
 from tests import factories
 from tests.factories import PASSWORD
 from tests.people import signed_in
@@ -255,3 +255,13 @@ def test_caregivers_account_recovers_by_its_invitation(patient, mailoutbox):
     )
     caregiver.user.refresh_from_db()
     assert caregiver.user.check_password(LONG)
+
+
+def test_opening_an_account_anew_ends_its_sessions_and_says_so(supervisor, mailoutbox):
+    patient = factories.patient_with_user()
+    before = signed_in(patient.user)
+    invitations.invite_patient(supervisor, patient=patient)
+    given = {"token": token_of(mailoutbox), "last_name": patient.last_name, "password": LONG}
+    assert Client().post("/invitation", given | {"birth_date": str(patient.birth_date)}).status_code == 302
+    assert before.get("/session/clock").status_code in (302, 401)
+    assert AccountMail.objects.order_by("pk").last().kind == "password_changed"

@@ -163,3 +163,12 @@ def test_old_tries_are_swept():
     throttle.take((THREE, "x"))
     with time_machine.travel(timezone.now() + timedelta(days=3)):
         assert throttle.sweep() == 1
+
+
+def test_somebody_who_was_here_before_is_not_shut_out_by_others(user):
+    """An attacker at many addresses can't keep the owner of an account out of it from their own."""
+    assert try_password(user.email, PASSWORD, "10.8.8.8").status_code == 302
+    for _ in range(sign_in.PER_ACCOUNT.tries):
+        throttle.take((sign_in.PER_ACCOUNT, f"patient|{user.email}"))
+    assert try_password(user.email, PASSWORD, "10.3.3.3").status_code == 429
+    assert try_password(user.email, PASSWORD, "10.8.8.8").status_code == 302
