@@ -233,9 +233,7 @@ def _locked(case: Case, version: int | None) -> Case:
     list(
         Conversation.objects.filter(case=case).order_by("pk").select_for_update(no_key=True).values_list("pk")
     )
-    fresh: Case = (
-        Case.objects.select_for_update(no_key=True, of=("self",)).select_related("reason").get(pk=case.pk)
-    )
+    fresh: Case = Case.objects.select_for_update(no_key=True, of=("self",)).get(pk=case.pk)
     if version is not None and fresh.version != version:
         raise _conflict(fresh)
     return fresh

@@ -258,8 +258,10 @@ def thread_of(case: Case) -> Conversation:
 
 
 def _locked(conversation: Conversation) -> Conversation:
-    rows = Conversation.objects.select_for_update(no_key=True, of=("self",))
-    locked: Conversation = rows.select_related("agent", "case", "patient").get(pk=conversation.pk)
+    """As it stands under lock: one query that waits for the row, and another for what the row now names."""
+    rows = Conversation.objects.filter(pk=conversation.pk)
+    rows.select_for_update(no_key=True).values("pk").get()
+    locked: Conversation = rows.select_related("agent", "case", "patient").get()
     return locked
 
 

@@ -13,10 +13,12 @@ from django.db import connection
 
 from agents import presence
 from agents.models import AgentPresence
+from cases import cases, conversations
+from cases.cases import Conflict
 from cases.drafts import Author, Draft
 from cases.models import Conversation
 from cases.writer import write_one
-from tests.factories import CaseFactory, ConversationFactory, UserFactory
+from tests.factories import CaseFactory, ConversationFactory, ReasonFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WAITING = """
@@ -74,6 +76,29 @@ def test_an_agent_full_by_now_takes_no_more(owner_db: Any, meanwhile: Meanwhile)
         owner_db.execute(taken, [agent.pk, first.pk])
     with pytest.raises(presence.NoRoom):
         acting.result(10)
+
+
+def test_who_came_second_to_a_chat_hears_who_was_faster(owner_db: Any, meanwhile: Meanwhile) -> None:
+    """Both saw it free; the second waits for the row, and is told by name instead of failing."""
+    ana, ben = UserFactory(roles=["agent"], display_name="Ana Ruiz"), UserFactory(roles=["agent"])
+    chat = _queued()
+    with owner_db.transaction():
+        taken = "UPDATE cases_conversation SET agent_id = %s, state = 'open' WHERE id = %s"
+        owner_db.execute(taken, [ana.pk, chat.pk])
+        acting = meanwhile(lambda: conversations.accept(ben, conversation=chat))
+    with pytest.raises(Conflict) as conflict:
+        acting.result(10)
+    assert (conflict.value.by, conflict.value.what) == ("Ana", "accepted")
+
+
+def test_a_case_is_read_with_the_reason_it_has_by_now(owner_db: Any, meanwhile: Meanwhile) -> None:
+    """A reason that changed while the row was waited for is not mistaken for none."""
+    agent = UserFactory(roles=["agent"])
+    case, other = CaseFactory(state="open"), ReasonFactory()
+    with owner_db.transaction():
+        owner_db.execute("UPDATE cases_case SET reason_id = %s WHERE id = %s", [other.pk, case.pk])
+        acting = meanwhile(lambda: cases.wait(agent, case=case))
+    assert acting.result(10).reason == other
 
 
 def _queued() -> Conversation:
