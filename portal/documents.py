@@ -200,7 +200,7 @@ def why_not(document: Document) -> str:
     """What to tell somebody who can't open this file now."""
     if document.reason:
         return str(document.get_reason_display())
-    return str(document.get_state_display())
+    return document.state_text
 
 
 def _is_theirs(actor: Any, document: Document) -> bool:

@@ -214,6 +214,7 @@ class DocumentFactory(DjangoModelFactory):
     content_type = "image/jpeg"
     size = 1024
     state = "ready"
+    virus_checked = True
     uploaded_by = factory.LazyAttribute(lambda it: it.patient.user if it.patient else None)
 
 

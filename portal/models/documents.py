@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from config.security.audit import AuditedQuerySet
@@ -188,6 +189,18 @@ class Document(Owned):
     @property
     def readable(self) -> bool:
         return self.state in (DocumentState.READY, DocumentState.REVIEWED)
+
+    @property
+    def unscanned(self) -> bool:
+        """Let through although no scanner saw it."""
+        return self.readable and not self.virus_checked
+
+    @property
+    def state_text(self) -> str:
+        """The state in words. What no scanner saw is not said to be checked."""
+        if self.unscanned and self.state == DocumentState.READY:
+            return gettext("Received, not scanned for viruses")
+        return str(self.get_state_display())
 
     @property
     def withdrawable(self) -> bool:

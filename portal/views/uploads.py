@@ -85,7 +85,7 @@ def outcome(document: Document) -> dict[str, Any]:
         "ref": str(document.ref),
         "kind": document.kind,
         "state": document.state,
-        "state_text": document.get_state_display(),
+        "state_text": document.state_text,
         "reason": document.reason,
         "reason_text": str(document.get_reason_display()) if document.reason else "",
         "virus_checked": document.virus_checked,

@@ -12,7 +12,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, IntegrityError, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 from PIL import Image
 from pypdf import PdfReader
 
@@ -25,6 +25,7 @@ from portal.documents import NotReadable
 from portal.models import AccessEntry, Document, Patient
 from tests import factories, files
 from tests.config.test_scanner import start_clamd, stop
+from tests.people import signed_in
 
 pytestmark = pytest.mark.django_db
 SYSTEM = System("test")
@@ -408,6 +409,14 @@ def test_the_demo_lets_unscanned_files_through_and_says_so(patient: Patient, no_
     settings.UPLOADS_ACCEPT_UNSCANNED = True
     document = sent(patient, files.picture())
     assert (document.state, document.virus_checked) == ("ready", False)
+    assert document.state_text == "Received, not scanned for viruses"
+    with translation.override("es"):
+        assert document.state_text == "Recibido, sin análisis de virus"
+    page = signed_in(patient.user).get("/documents/").content.decode()
+    assert "Received, not scanned for viruses" in page
+    assert "Received and checked" not in page
+    told = signed_in(patient.user).get(f"/uploads/{document.ref}/").json()["document"]
+    assert (told["state"], told["state_text"]) == ("ready", document.state_text)
 
 
 # --- again and again -------------------------------------------------------------------------------
