@@ -1,12 +1,13 @@
 """Files from a browser: refused in words, and gone on with after a reload and after the session has ended."""
 
+import re
 import uuid
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.visitors import Running, give_password
+from tests.browser.visitors import ARRIVED, Running, give_password
 from tests.files import picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -45,12 +46,12 @@ def named(end: str) -> str:
     return f"{uuid.uuid4().hex[:8]}-{end}"
 
 
-def until(page: Page, name: str, words: str) -> None:
+def until(page: Page, name: str, words: str | re.Pattern[str]) -> None:
     """Until the list says so of the file."""
     row = page.locator(".rows li", has_text=name)
     expect(row).to_be_visible()
     for _ in range(30):
-        if words in row.inner_text():
+        if re.search(words, row.inner_text()):
             return
         page.wait_for_timeout(500)
         page.reload()
@@ -76,7 +77,7 @@ def test_a_file_chosen_before_the_script_came_is_sent(page: Page) -> None:
     page.route("**/js/portal-upload*.js", lambda route: page.wait_for_timeout(2000) or route.continue_())
     page.goto("/documents/", wait_until="commit")
     choose(page, name, picture())
-    until(page, name, "Received and checked")
+    until(page, name, ARRIVED)
 
 
 def halt(page: Page, name: str, photo: bytes) -> None:
@@ -95,7 +96,7 @@ def go_on(page: Page, name: str, photo: bytes) -> None:
     sent: list[str] = []
     page.on("request", lambda asked: sent.append(asked.url) if asked.method == "PUT" else None)
     choose(page, name, photo)
-    until(page, name, "Received and checked")
+    until(page, name, ARRIVED)
     assert [url.split("offset=")[1] for url in sent] == [str(PART), str(2 * PART)]
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 
-from tests.browser.visitors import Running, axe, begin_chat, chat_of, write
+from tests.browser.visitors import ARRIVED, Running, axe, begin_chat, chat_of, write
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -34,7 +34,7 @@ def send_card(page: Page, side: str) -> None:
     row = page.locator(".rows li", has_text=name).first
     expect(row).to_be_visible()
     for _ in range(20):
-        if row.get_by_text("Received and checked").count():
+        if ARRIVED.search(row.inner_text()):
             return
         page.wait_for_timeout(500)
         page.reload()

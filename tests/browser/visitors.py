@@ -15,6 +15,8 @@ from tests.browser import stage
 STAFF_REALM = {"agent", "billing", "lead", "supervisor", "administrator", "auditor"}
 CODE = re.compile(r"code is (\d{6}) now")
 SIZES = {"narrow": (320, 640), "phone": (390, 844), "desktop": (1280, 800), "wide": (1440, 900)}
+# What becomes of a good file, where a scanner runs and where none does.
+ARRIVED = re.compile("Received and checked|Received, not scanned for viruses")
 PATIENCE = 20_000  # ms: two cores may serve six processes and four browsers
 expect.set_options(timeout=PATIENCE)
 
