@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django_otp.oath import TOTP
@@ -154,13 +154,20 @@ def check_code(device: TotpDevice, code: str) -> bool:
     return bool(unused.update(last_step=step, last_used_at=timezone.now()))
 
 
+def _named(actor: User, ref: Any) -> Any:
+    """The authenticator of this name; what can't be a name names none."""
+    try:
+        return authenticators(actor).filter(ref=ref)
+    except ValidationError:
+        return authenticators(actor).none()
+
+
 def give_code(actor: User, *, code: str, ref: Any = None) -> TotpDevice | None:
     """The authenticator that the code proves: the one named, or the only one. None where it proves none.
 
     Raises throttle.TooMany past the limit of tries.
     """
-    chosen = authenticators(actor).filter(ref=ref) if ref else authenticators(actor)
-    device: TotpDevice | None = chosen.first()
+    device: TotpDevice | None = _named(actor, ref).first() if ref else authenticators(actor).first()
     taken = _count(actor)
     if device is None or not check_code(device, code):
         audit.event("sign_in", what="authenticator", outcome="failed", actor=actor)

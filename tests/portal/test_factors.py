@@ -157,6 +157,14 @@ def test_codes_are_tried_against_the_chosen_device_alone(enrolled):
     assert TotpDevice.objects.get(pk=other.pk).last_step == 0
 
 
+@pytest.mark.parametrize("named", ["x", "\0", "a\0b"])
+def test_a_device_that_cannot_be_one_is_a_wrong_code(enrolled, named):
+    with time_machine.travel(NOON, tick=False):
+        client = by_password(enrolled)
+        assert client.post("/sign-in/factor", {"code": code_at(NOON), "device": named}).status_code == 200
+        assert client.get("/security").url.startswith("/sign-in")
+
+
 def test_device_of_somebody_else_proves_nothing(enrolled):
     other = factories.UserFactory(roles=["agent"])
     with time_machine.travel(NOON, tick=False):
