@@ -20,8 +20,8 @@ FOLDER = ROOT / "templates/locale/es/LC_MESSAGES"
 SOURCE, COMPILED = FOLDER / "django.po", FOLDER / "django.mo"
 
 # Pages and modules that staff alone see stay in English.
-STAFF_TEMPLATES = ("agents/", "admin/", "billing/")
-CODE = ("config", "portal", "cases")
+STAFF_TEMPLATES = ("agents/", "admin/")
+CODE = ("config", "portal", "cases", "billing")
 STAFF_CODE = re.compile(
     r"/(admin\w*|management|synthetic|sandbox|migrations|checks\.py|admin_site\.py)(/|$|\.)"
 )
