@@ -28,10 +28,10 @@ class ConversationQuerySet(OfPatientQuerySet):
     caregiver_scope = "everything"
 
     def visible_to(self, user: Any) -> "ConversationQuerySet":
-        """A customer also sees what they began themselves, whoever it turned out to be about."""
+        """A customer also sees what they began themselves, as long as it is about no patient."""
         theirs: Any = super().visible_to(user)
         if getattr(user, "realm", None) == access.PATIENT_REALM and access.allowed(user, "portal.use"):
-            theirs = self.filter(Q(pk__in=theirs.values("pk")) | Q(customer=user))
+            theirs = self.filter(Q(pk__in=theirs.values("pk")) | Q(patient=None, customer=user))
         return cast(ConversationQuerySet, theirs)
 
 
