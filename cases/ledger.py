@@ -42,11 +42,12 @@ INSERT = """
 TURN = """
     WITH page AS (
         SELECT * FROM json_to_recordset(%s) AS p (id uuid, case_id bigint, state text, agent_id bigint, last_seq int,
-            last_staff_seq int, at timestamptz, accepted bool, message_id bigint, said int, answered bool)
+            last_staff_seq int, at timestamptz, accepted bool, message_id bigint, said int, answered bool, heard bool)
     ), turned AS (
         UPDATE cases_conversation c
         SET state = p.state, agent_id = p.agent_id, last_seq = p.last_seq, last_staff_seq = p.last_staff_seq,
-            last_message_at = p.at, accepted_at = CASE WHEN p.accepted THEN p.at ELSE c.accepted_at END
+            last_message_at = p.at, accepted_at = CASE WHEN p.accepted THEN p.at ELSE c.accepted_at END,
+            archived_at = CASE WHEN p.heard THEN NULL ELSE c.archived_at END
         FROM page p WHERE c.id = p.id
     ), matter AS (
         SELECT case_id AS id, max(message_id) AS message_id, max(at) AS at, sum(said) AS said,
@@ -77,7 +78,7 @@ OUT_OF_REACH = [DocumentState.REFUSED, DocumentState.INFECTED, DocumentState.WIT
 
 @dataclass(slots=True)
 class Page:
-    """A conversation as the batch finds it, and then as it leaves it."""
+    """A conversation as the batch finds it, and then as it leaves it. ``heard``: its customer was told something."""
 
     id: uuid.UUID
     channel: str
@@ -92,6 +93,7 @@ class Page:
     accepted: bool = False
     said: int = 0
     answered: bool = False
+    heard: bool = False
     last_line: "Entry | None" = None
 
     def number(self, kind: str) -> tuple[int | None, int | None]:
@@ -104,6 +106,7 @@ class Page:
     def turn(self, entry: "Entry") -> None:
         """What a message does to its conversation and case."""
         author = entry.draft.author
+        self.heard = self.heard or (entry.draft.kind == "reply" and not author.is_customer)
         if entry.draft.kind != "reply" or not (author.is_customer or author.is_staff):
             return
         self.last_line = entry
@@ -290,6 +293,7 @@ def _turned(page: Page) -> dict[str, Any]:
         "message_id": page.last_line and page.last_line.id,
         "said": page.said,
         "answered": page.answered,
+        "heard": page.heard,
     }
 
 
