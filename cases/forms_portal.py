@@ -31,6 +31,11 @@ class ReplyForm(forms.Form):
         """References of the files that were sent with it; what is none is left out."""
         return [ref for text in self.data.getlist("documents") if (ref := as_uuid(text))]  # type: ignore[attr-defined]
 
+    def renew(self) -> None:
+        """Sent again, it is a message of its own."""
+        self.data = self.data.copy()  # type: ignore[attr-defined]
+        self.data["client_id"] = str(uuid.uuid4())  # type: ignore[index]
+
 
 class ComposeForm(ReplyForm):
     """A new message: topic first, then what it is about."""

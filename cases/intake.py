@@ -12,9 +12,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from cases import cases, conversations
-from cases.drafts import Stored
-from cases.models import Conversation, Reason
+from cases.drafts import Refused, Stored
+from cases.models import Conversation, Message, Reason
 from cases.models import Inbound as Entry
+from cases.sealing import same_body
 from cases.signals import contact_waiting
 from portal.access import System
 from portal.models import Order, Patient, User
@@ -56,7 +57,10 @@ class Received:
 
 
 def receive(inbound: Inbound) -> Received:
-    """Take a contact in. Raises Refused where its message can't be stored; then nothing of it is kept."""
+    """Take a contact in. Raises Refused where its message can't be stored; then nothing of it is kept.
+
+    The code is ``conflict`` where another contact came under the same id.
+    """
     with transaction.atomic():
         entry = _take(inbound)
         if entry is None:
@@ -77,11 +81,26 @@ def _take(inbound: Inbound) -> int | None:
 
 
 def _taken_before(inbound: Inbound) -> Received:
-    entry = Entry.objects.select_related("conversation").get(
+    entry = Entry.objects.select_related("conversation", "message").get(
         channel=inbound.channel, external_id=inbound.external_id
     )
     # Whoever made the entry tied it to its conversation in the same transaction.
-    return Received(cast(Conversation, entry.conversation), entry.message_id, False)
+    conversation = cast(Conversation, entry.conversation)
+    if entry.message is not None and not _is_same(inbound, conversation, entry.message):
+        raise Refused("conflict", "Something else came under this id before.")
+    return Received(conversation, entry.message_id, False)
+
+
+def _is_same(inbound: Inbound, conversation: Conversation, message: Message) -> bool:
+    """Whether the contact says what was stored of it, in the same place, with the same files."""
+    goes_to = inbound.conversation or conversation
+    if inbound.conversation is None and inbound.subject != conversation.subject:
+        return False
+    files = message.attachments.values_list("document__ref", flat=True)
+    if set(files) != set(inbound.attachments):
+        return False
+    draft = conversations.draft(inbound.sender, goes_to, body=inbound.body, attachments=inbound.attachments)
+    return message.body_hash is None or same_body(draft, bytes(message.body_hash))
 
 
 def _remember(entry: int, conversation: Conversation, stored: Stored | None) -> None:

@@ -125,10 +125,25 @@ def _send_new(request: HttpRequest, record: Record) -> HttpResponseBase:
             order=_order(request, said["order"]),
         )
     except Refused as refusal:
-        form.add_error(None, refusal.detail or _("This message could not be sent."))
+        _say_why(form, refusal)
         return _composing(request, form)
     customer_drafts.discard(request.user, patient=record.patient)
     return _sent(request, received.conversation)
+
+
+def _say_why(form: ReplyForm, refusal: Refused) -> None:
+    """What they wrote stays in the form."""
+    if refusal.code != "conflict":
+        form.add_error(None, refusal.detail or _("This message could not be sent."))
+        return
+    form.renew()
+    form.add_error(
+        None,
+        _(
+            "A different message was already sent from this form. What you wrote now is still here and not sent yet:"
+            " check your messages, then choose Send to send it too."
+        ),
+    )
 
 
 def _sent(request: HttpRequest, conversation: Conversation) -> HttpResponseBase:
@@ -194,7 +209,7 @@ def _send_reply(request: HttpRequest, record: Record, conversation: Conversation
             client_id=said["client_id"],
         )
     except Refused as refusal:
-        form.add_error(None, refusal.detail or _("This message could not be sent."))
+        _say_why(form, refusal)
         return _reading(request, record, conversation, form)
     customer_drafts.discard(request.user, patient=record.patient, conversation=conversation)
     return _sent(request, conversation)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from django.urls import reverse
 
-from cases import customer_drafts, inbox, promises
+from cases import conversations, customer_drafts, inbox, promises
 from cases.models import Case, Conversation, CustomerDraft, Message
 from tests import factories
 from tests.people import signed_in
@@ -47,6 +47,44 @@ def test_a_form_sent_twice_is_one_message(patient_client, reason):
     patient_client.post(first.url, reply)
     patient_client.post(first.url, reply)
     assert Message.objects.filter(author_role="customer").count() == 2
+
+
+@pytest.mark.parametrize("change", [{"body": "Other words"}, {"subject": "Another matter"}])
+def test_another_message_under_an_id_that_was_sent_is_told_and_kept(patient_client, reason, change):
+    """Two tabs of one draft: what the second says is not taken for what the first sent."""
+    form = written()
+    patient_client.post(COMPOSE, form)
+    page = patient_client.post(COMPOSE, form | change)
+    shown = page.content.decode()
+    assert page.status_code == 422
+    assert "different message was already sent" in shown
+    assert next(iter(change.values())) in shown
+    assert form["client_id"] not in shown
+    again = form | change | {"client_id": str(page.context["form"]["client_id"].value())}
+    assert patient_client.post(COMPOSE, again).status_code == 302
+    assert Message.objects.filter(author_role="customer").count() == 2
+
+
+def test_another_answer_under_an_id_that_was_sent_is_told_and_kept(patient, patient_client):
+    threads = [factories.ConversationFactory(patient=patient) for _ in range(2)]
+    here, there = (reverse("cases:thread", args=[thread.pk]) for thread in threads)
+    form = {"body": "First", "client_id": str(uuid.uuid4())}
+    assert patient_client.post(here, form).status_code == 302
+    for page in (patient_client.post(here, form | {"body": "Second"}), patient_client.post(there, form)):
+        assert page.status_code == 422
+        assert form["client_id"] not in page.content.decode()
+    assert Message.objects.filter(author_role="customer").count() == 1
+
+
+def test_other_files_under_an_id_that_was_sent_are_told(patient, patient_client):
+    thread = factories.ConversationFactory(patient=patient)
+    document = factories.DocumentFactory(patient=patient)
+    address, form = (
+        reverse("cases:thread", args=[thread.pk]),
+        {"body": "Here", "client_id": str(uuid.uuid4())},
+    )
+    patient_client.post(address, form)
+    assert patient_client.post(address, form | {"documents": [str(document.ref)]}).status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -141,6 +179,25 @@ def test_a_draft_is_not_readable_in_the_database(patient, patient_client):
 # --- folders and threads -----------------------------------------------------------------------------
 def folder(client, name):
     return [thread.pk for thread in client.get(reverse(f"cases:{name}")).context["threads"]]
+
+
+def test_an_answer_brings_back_what_was_put_away(patient, patient_client):
+    """Nobody looks for an answer under Archived; what they say themselves leaves it where they put it."""
+    thread = factories.ConversationFactory(patient=patient)
+    factories.message_in(thread)
+    patient_client.post(reverse("cases:thread-archive", args=[thread.pk]))
+    said = {"body": "One more thing", "client_id": str(uuid.uuid4())}
+    patient_client.post(reverse("cases:thread", args=[thread.pk]), said)
+    thread.refresh_from_db()
+    assert thread.archived_at is not None
+    agent = factories.UserFactory(roles=["agent"])
+    conversations.note(agent, conversation=thread, body="Not for them")
+    thread.refresh_from_db()
+    assert thread.archived_at is not None
+    conversations.reply(agent, conversation=thread, body="It ships today.")
+    thread.refresh_from_db()
+    assert thread.archived_at is None
+    assert list(inbox.folder(inbox.of(patient.user, patient), "inbox")) == [thread]
 
 
 def test_the_folders(patient, patient_client):
