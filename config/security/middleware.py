@@ -52,6 +52,8 @@ class ClosedDoors:
         self.keeper: Any = import_module(settings.DOORKEEPER)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path_info:  # no column can be asked for it
+            return errors.not_found(request)
         try:
             self.keeper.recognise(request)
         except audit.TrailUnavailable as error:

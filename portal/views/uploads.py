@@ -45,7 +45,7 @@ def answering(view: View) -> View:
             return error(409, "state", str(refusal))
         except RequestDataTooBig:
             return error(413, "chunk_too_large", _("Please send at most 2 MiB at a time."))
-        except (ValueError, TypeError, KeyError, ValidationError):
+        except (ValueError, TypeError, KeyError, RecursionError, ValidationError):
             return error(400, "invalid", _("We could not understand this request."))
         except NOT_THEIRS:
             raise Http404 from None
