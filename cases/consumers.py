@@ -10,17 +10,15 @@ from cases.models import Conversation
 from cases.people import author_of
 from cases.sockets import NOT_YOURS, SIGN_IN, TOO_MANY, ChatSocket, Shut
 from portal import doors
-from portal.access import PATIENT_REALM, Door
 
 TICKET = "ticket."
 SOCKETS_EACH = 20
-PATIENTS = Door("portal.use", frozenset({PATIENT_REALM}))
 
 
 class VisitorSocket(ChatSocket):
     """A guest by ticket or browser session, or a signed-in patient. One conversation, named by the address."""
 
-    door = PATIENTS
+    door = chat.PATIENTS
 
     def __init__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         super().__init__(scope, receive, send)
@@ -42,20 +40,21 @@ class VisitorSocket(ChatSocket):
     async def admit(self) -> None:
         ticket = (self.subprotocol() or "").removeprefix(TICKET)
         try:
-            self.visitor, conversation = await self.hub.desk_lane.run(self._known, ticket)
+            entered = await self.hub.desk_lane.run(self._known, ticket)
         except chat.SignIn:
             raise Shut(SIGN_IN) from None
         except chat.NotTheirs:
             raise Shut(NOT_YOURS) from None
-        self.conversation = conversation
+        self.visitor, self.conversation = entered.who, entered.conversation
+        self.visit = self.visit or entered.visit
         topic = self.hub.topics.get(str(self.ref))
         if topic and sum(not reader.staff for reader in topic.readers) >= SOCKETS_EACH:
             raise Shut(TOO_MANY)
-        self.hub.watch(self, conversation)
+        self.hub.watch(self, self.conversation)
         self._shows(True)
         await self._tell_state()
 
-    def _known(self, ticket: str) -> tuple[Any, Conversation]:
+    def _known(self, ticket: str) -> chat.Entered:
         held = self.scope.get("session")
         key = (held.session_key if held else None) or ""
         if not ticket:

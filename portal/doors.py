@@ -162,6 +162,12 @@ def readmit(visit: Visit) -> Visit | None:
     return _visit(session, visit.door) if session else None
 
 
+def visits_of(user: User, door: Door) -> list[Visit]:
+    """What somebody's live sessions let through a door; for a proof that is tied to one of them."""
+    found = sessions.live().filter(user=user).select_related("user")
+    return [visit for session in found if (visit := _visit(session, door))]
+
+
 def _visit(session: UserSession, door: Door) -> Visit | None:
     user = session.user
     if sessions.over(session) or user.realm not in door.realms:

@@ -23,7 +23,7 @@ from cases.people import author_of, is_staff
 from cases.rates import Rates
 from config.security import audit
 from config.security.throttle import TooMany
-from portal import sessions, uploads
+from portal import doors, sessions, uploads
 from portal.access import public
 from portal.views import uploads as uploading
 
@@ -104,7 +104,7 @@ def _json(request: HttpRequest) -> dict[str, Any]:
 def start(request: HttpRequest) -> HttpResponseBase:
     try:
         started = chat.start(
-            request.user,
+            request.user_session,  # type: ignore[attr-defined]
             asked=_json(request),
             language=_language(request),
             session_key=_session_key(request),
@@ -132,6 +132,11 @@ def _session_key(request: HttpRequest) -> str:
 
 
 def _known(request: HttpRequest, ref: uuid.UUID) -> tuple[Any, Conversation]:
+    entered = _entered(request, ref)
+    return entered.who, entered.conversation
+
+
+def _entered(request: HttpRequest, ref: uuid.UUID) -> chat.Entered:
     """Who asks, and the conversation. Raises Refused where it is not theirs."""
     bearer = request.headers.get("Authorization", "")
     ticket = bearer.removeprefix(BEARER) if bearer.startswith(BEARER) else ""
@@ -156,14 +161,15 @@ def _say(request: HttpRequest, ref: uuid.UUID) -> HttpResponseBase:
         if frame.get("type", "message.send") != "message.send":
             raise Refused("unknown_type", "Only messages can be sent here.")
         said = asked.said(frame)
-        actor, conversation = _known(request, ref)
+        entered = _entered(request, ref)
+        actor, conversation = entered.who, entered.conversation
         if frame.get("conversation", str(ref)) != str(ref):
             raise Refused("forbidden", "There is no such conversation.")
         rates.take(str(ref), author_of(actor, conversation).key)
         stored = conversations.write_one(_draft(actor, conversation, said))
     except Refused as refused:
         return answer(refused, asked.named(frame.get("client_id")))
-    _used(request)
+    _used(request, entered.visit)
     return JsonResponse(frames.ack(stored, frame["client_id"]), status=201 if stored.created else 200)
 
 
@@ -180,9 +186,12 @@ def _draft(actor: Any, conversation: Conversation, said: asked.Said) -> Any:
     )
 
 
-def _used(request: HttpRequest) -> None:
+def _used(request: HttpRequest, visit: doors.Visit | None) -> None:
+    """The session that spoke lives on: the ticket's, or else the cookie's."""
     session = getattr(request, "user_session", None)
-    if session is not None:
+    if visit is not None:
+        doors.used_by(visit)
+    elif session is not None:
         sessions.used(session)
 
 

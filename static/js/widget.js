@@ -41,6 +41,8 @@ function remember(begun) {
   store.setItem(KEY, JSON.stringify({ conversation: begun.conversation, socket: begun.socket, ticket: begun.ticket, identity }));
 }
 
+/** Somebody who signed in is known by their cookie; a proof beside it need not lie in the tab. */
+const known = (begun) => (identity === "guest" ? begun : { ...begun, ticket: "" });
 const ticket = () => recall()?.ticket ?? "";
 const bearer = () => (ticket() ? { Authorization: `Bearer ${ticket()}` } : {});
 
@@ -197,8 +199,8 @@ async function begin(event) {
     part("trouble").textContent = words(why);
     return;
   }
-  remember(begun);
-  connect(begun);
+  remember(known(begun));
+  connect(known(begun));
   field.focus();
 }
 

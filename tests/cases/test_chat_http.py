@@ -211,15 +211,3 @@ def test_how_many_queries_a_message_takes(django_assert_num_queries: object) -> 
 
 
 MESSAGE_QUERIES = 9
-
-
-def test_somebody_who_signed_in_has_no_ticket(server: Server) -> None:
-    """Their chat ends with their session: no proof of it may live on beside the cookie (R-SEC-3)."""
-    person = patient_with_user()
-    session = {"Cookie": cookie_of(signed_in(person.user))}
-    status, begun, _ = ask(
-        server, "POST", "/chat/start", {"topic": "other", "notice_accepted": True}, **session
-    )
-    assert (status, begun["ticket"]) == (201, "")
-    kept = Conversation.objects.get(pk=begun["conversation"])
-    assert (kept.ticket_digest, kept.session_digest) == ("", "")

@@ -1,11 +1,20 @@
 """What opens a chat, and for how long: live sessions, rights that still hold, and tickets tied to both."""
 
+import uuid
+from datetime import timedelta
+from typing import Any
+
 import pytest
+from django.test import Client
 from django.utils import timezone
 
-from cases.models import Conversation
-from portal.models import Caregiver
+from cases.models import Conversation, Message
+from portal import sessions
+from portal.models import Caregiver, UserSession
+from tests.cases.wire import Chat, ask, cookie_of, socket_of
 from tests.factories import ConversationFactory, caregiver_of, patient_with_user
+from tests.people import signed_in
+from tests.servers import Server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(90)]
 
@@ -32,3 +41,100 @@ def test_who_no_longer_cares_for_a_patient_sees_no_chat_she_began(how: str) -> N
     take_back(caregiver, how)
     assert list(theirs(caregiver.user)) == [own]
     assert list(theirs(caregiver.patient.user)) == [begun]
+
+
+# --- sessions ----------------------------------------------------------------------------------------
+class Own(Chat):
+    """A chat that a signed-in patient began, and the cookie they began it with."""
+
+    client: Client
+    session: UserSession
+
+    @classmethod
+    def of_patient(cls, server: Server) -> "Own":
+        client = signed_in(patient_with_user().user)
+        chat = cls.begin(server, cookie=cookie_of(client))
+        assert isinstance(chat, Own)
+        chat.client, chat.session = client, UserSession.objects.get(user=client.user)  # type: ignore[attr-defined]
+        return chat
+
+    def over(self, how: str) -> None:
+        if how == "signed out":
+            sessions.end(self.session, by="sign-out")
+        else:
+            self.rests(minutes=16)
+
+    def rests(self, minutes: int) -> None:
+        since = timezone.now() - timedelta(minutes=minutes)
+        UserSession.objects.filter(pk=self.session.pk).update(last_used_at=since)
+
+    def asked(self, method: str, body: Any = None, **proof: str) -> int:
+        return ask(self.server, method, f"/chat/{self.id}/messages", body, **proof)[0]
+
+
+def a_message() -> dict[str, str]:
+    return {"client_id": str(uuid.uuid4()), "body": "It is me"}
+
+
+@pytest.mark.parametrize("how", ["signed out", "timed out"])
+def test_a_session_that_is_over_opens_no_chat(server: Server, how: str) -> None:
+    """Neither its cookie nor the ticket it was given, by socket or HTTP (R-SEC-3)."""
+    chat = Own.of_patient(server)
+    cookie = cookie_of(chat.client)
+    chat.over(how)
+    with socket_of(chat.client, server, chat.path, chat.id) as ws:
+        assert ws.closed() == 4401
+    with chat.socket() as ws:
+        assert ws.closed() == 4401
+    assert chat.asked("GET", Cookie=cookie) == 403
+    assert chat.asked("GET", ticket=chat.ticket) == 403
+    assert chat.asked("POST", a_message(), Cookie=cookie) == 403
+    assert chat.asked("POST", a_message(), ticket=chat.ticket) == 403
+    assert not Message.objects.exists()
+
+
+@pytest.mark.parametrize("how", ["signed out", "timed out"])
+def test_the_end_of_a_session_closes_what_its_ticket_opened(server: Server, how: str) -> None:
+    chat = Own.of_patient(server)
+    with chat.socket() as ws:
+        assert ws.sent("It is me")["seq"] == 1
+        assert Message.objects.get().author_id == chat.session.user_id
+        chat.over(how)
+        assert ws.closed(seconds=5.5) == 4401
+
+
+def test_a_ticket_is_tied_to_the_one_session_it_was_given_to(server: Server) -> None:
+    chat = Own.of_patient(server)
+    signed_in(chat.session.user)
+    chat.over("signed out")
+    with chat.socket() as ws:
+        assert ws.closed() == 4401
+
+
+def test_somebody_elses_ticket_tells_nothing_of_a_patients_chat(server: Server) -> None:
+    chat, other = Own.of_patient(server), Chat.begin(server)
+    with chat.socket(ticket=other.ticket) as ws:
+        assert ws.closed() == 4403
+
+
+def test_what_is_said_by_ticket_keeps_the_session_alive(server: Server) -> None:
+    """By either way; what only looks does not."""
+    chat = Own.of_patient(server)
+    chat.rests(minutes=10)
+    with chat.socket() as ws:
+        ws.put("resume", after=0)
+        ws.wait("resume.done")
+        assert chat.asked("GET", ticket=chat.ticket) == 200
+        assert _idle_minutes(chat.session) > 9
+        ws.sent("I am here")
+        ws.put("ping")
+        ws.wait("pong")
+        assert _idle_minutes(chat.session) < 1
+    chat.rests(minutes=10)
+    assert chat.asked("POST", a_message(), ticket=chat.ticket) == 201
+    assert _idle_minutes(chat.session) < 1
+
+
+def _idle_minutes(session: UserSession) -> float:
+    session.refresh_from_db()
+    return (timezone.now() - session.last_used_at).total_seconds() / 60
