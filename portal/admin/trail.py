@@ -53,7 +53,7 @@ class AccessEntryAdmin(WorkshopAdmin):
     list_select_related = ("actor",)
     search_fields = ("=cid", "=session", "=purpose")
     search_help_text = _(
-        "Request id, session or purpose (case:C-10001-4); an account number finds a patient's."
+        "Request id, session or purpose (case:81, as it stands in the list); an account number finds a patient's."
     )
     date_hierarchy = None
     ordering = ("-id",)
