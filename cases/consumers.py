@@ -7,7 +7,7 @@ from cases import frames, hub, live
 from cases.channels import chat
 from cases.drafts import Refused
 from cases.models import Conversation
-from cases.people import author_of
+from cases.people import author_of, out_of_part
 from cases.sockets import NOT_YOURS, SIGN_IN, TOO_MANY, ChatSocket, Shut
 from portal import doors
 
@@ -60,6 +60,16 @@ class VisitorSocket(ChatSocket):
         if not ticket:
             self.visit = doors.enter(self.scope, self.door)
         return chat.enter(self.ref, user=self.visit and self.visit.user, ticket=ticket, session_key=key)
+
+    @property
+    def part(self) -> tuple[Any, uuid.UUID] | None:
+        return (self.visit.user, self.ref) if self.visit else None
+
+    async def _still_admitted(self) -> None:
+        """A caregiver's right to the conversation may have ended while their session lives."""
+        await super()._still_admitted()
+        if self.part and await self.hub.desk_lane.run(out_of_part, [self.part]):
+            raise Shut(NOT_YOURS)
 
     async def _tell_state(self) -> None:
         for frame in await self.hub.desk_lane.run(hub.state_frames, [self.ref]):

@@ -20,14 +20,14 @@ from cases import frames, history, live, waiting_line
 from cases.collector import Collector
 from cases.lanes import Lane
 from cases.models import Case, Conversation
-from cases.people import shown_name
+from cases.people import out_of_part, shown_name
 from cases.rates import Rates
 from portal import doors
 
 LOOK_SECONDS = 4.0
 NEWS_SECONDS = 0.25
 COUNT_SECONDS = 1.0
-SIGN_IN = 4401
+SIGN_IN, NOT_YOURS = 4401, 4403
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,9 @@ class Reader(Protocol):
 
     @property
     def session(self) -> int | None: ...
+
+    @property
+    def part(self) -> tuple[Any, uuid.UUID] | None: ...
 
     def tell(self, line: str) -> None: ...
 
@@ -221,6 +224,7 @@ class Hub:
             await asyncio.sleep(LOOK_SECONDS * random.uniform(0.8, 1))  # noqa: S311 - nodes out of step
             try:
                 await self._look_at_sessions()
+                await self._look_at_rights()
                 await self._look_at_conversations()
             except Exception as error:
                 logger.warning("Conversations can't be looked at: %s.", type(error).__name__)
@@ -230,6 +234,16 @@ class Hub:
         held = {reader.session for reader in self.readers if reader.session is not None}
         if held:
             self._end(held - await self._reader_lane.run(doors.still_open, held))
+
+    async def _look_at_rights(self) -> None:
+        """Whoever acts for a patient may do so until it is taken back or runs out, said by no hint."""
+        held = {reader: part for reader in self.readers if (part := reader.part) is not None}
+        if not held:
+            return
+        gone = await self.desk_lane.run(out_of_part, held.values())
+        for reader, (user, ref) in held.items():
+            if (user.pk, ref) in gone:
+                reader.end(NOT_YOURS)
 
     async def _look_at_conversations(self) -> None:
         if not self.topics:

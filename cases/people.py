@@ -1,6 +1,7 @@
 """Who takes part in a conversation: customers, guests and staff, and what the others see of them."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,10 +61,26 @@ def may_say(actor: Any, kind: str) -> bool:
     return allowed(actor, PERMISSION_FOR[kind]) if is_staff(actor) else kind == "reply"
 
 
+def out_of_part(taken: Iterable[tuple[Any, uuid.UUID]]) -> set[tuple[int, uuid.UUID]]:
+    """Of users and their conversations those that are no longer theirs: by one query for all who have their
+    own, and one more for everybody who acts for another.
+    """
+    pairs = list(taken)
+    found = Conversation.objects.filter(pk__in={ref for _, ref in pairs})
+    known = found.values_list("pk", "patient_id", "patient__user_id", "customer_id")
+    owners = {pk: customer if patient is None else user for pk, patient, user, customer in known}
+    others = [(user, ref) for user, ref in pairs if owners.get(ref) != user.pk]
+    return {(user.pk, ref) for user, ref in others if not _sees(user, ref)}
+
+
+def _sees(user: Any, ref: uuid.UUID) -> bool:
+    return bool(Conversation.objects.visible_to(user).filter(pk=ref).exists())
+
+
 def takes_part(actor: Any, conversation: Conversation) -> bool:
     """Whether a conversation is the actor's to read and write, by one query at most."""
     if isinstance(actor, Guest):
         return actor.conversation_id == conversation.pk
     if isinstance(actor, System):
         return True
-    return bool(Conversation.objects.visible_to(actor).filter(pk=conversation.pk).exists())
+    return _sees(actor, conversation.pk)

@@ -137,6 +137,11 @@ class ChatSocket:
     def session(self) -> int | None:
         return self.visit.session_id if self.visit else None
 
+    @property
+    def part(self) -> tuple[Any, uuid.UUID] | None:
+        """The signed-in customer here and their conversation. Staff reach all, guests what they hold a ticket to."""
+        return None
+
     def _leave(self) -> None:
         self._closing = self._closing or 1000
         for timer in self._typing.values():
@@ -288,6 +293,7 @@ class ChatSocket:
         )
 
     async def resume(self, frame: dict[str, Any]) -> None:
+        await self._still_admitted()
         seq, staff_seq = asked.count(frame, "after"), asked.count(frame, "staff_after")
         conversation = await self.conversation_of(frame)
         mark = (conversation.pk, seq, staff_seq if self.staff else history.NOTHING)

@@ -138,3 +138,18 @@ def test_what_is_said_by_ticket_keeps_the_session_alive(server: Server) -> None:
 def _idle_minutes(session: UserSession) -> float:
     session.refresh_from_db()
     return (timezone.now() - session.last_used_at).total_seconds() / 60
+
+
+@pytest.mark.parametrize("how", ["revoked", "expired"])
+@pytest.mark.parametrize("act", ["message.send", "form.submit", "resume", ""])
+def test_a_socket_ends_with_the_right_to_its_conversation(server: Server, how: str, act: str) -> None:
+    """At the next act, and within five seconds where there is none (R-SEC-3)."""
+    caregiver = caregiver_of(patient_with_user())
+    conversation = ConversationFactory(patient=caregiver.patient, customer=caregiver.user)
+    with socket_of(signed_in(caregiver.user), server, path_of(conversation), str(conversation.pk)) as ws:
+        assert ws.sent("For my mother")["seq"] == 1
+        take_back(caregiver, how)
+        if act:
+            ws.put(act, client_id=str(uuid.uuid4()), body="Still here", form="identify", values={}, after=0)
+        assert ws.closed(seconds=2 if act else 5.5) == 4403
+    assert Message.objects.count() == 1
