@@ -18,6 +18,7 @@ from cases import live, numbers
 from cases.models import Case, CaseEvent, Conversation, Reason, Team
 from cases.people import shown_name
 from cases.signals import case_changed
+from config.security.redaction import redact
 from portal.access import allowed, require
 from portal.models import Order, Patient, User
 
@@ -57,10 +58,10 @@ def open_case(
             number=numbers.next_case_number(),
             channel=channel,
             patient=patient,
-            subject=subject,
+            subject=redact(subject).text,
             order=order,
             owner=owner,
-            guest_name=guest_name,
+            guest_name=redact(guest_name).text,
             state="open" if owner else "new",
             **_by_reason(reason, order),
         )
@@ -148,6 +149,8 @@ def change(actor: Any, *, case: Case, version: int | None = None, **values: Any)
     require(actor, "cases.work", case)
     if unknown := set(values) - set(CHANGEABLE):
         raise TypeError(f"A case's {', '.join(sorted(unknown))} can't be changed so.")
+    if "subject" in values:
+        values["subject"] = redact(values["subject"]).text
     with transaction.atomic():
         case = _locked(case, version)
         for name, value in values.items():

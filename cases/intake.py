@@ -17,6 +17,7 @@ from cases.models import Conversation, Message, Reason
 from cases.models import Inbound as Entry
 from cases.sealing import same_body
 from cases.signals import contact_waiting
+from config.security.redaction import redact
 from portal.access import System
 from portal.models import Order, Patient, User
 
@@ -94,7 +95,7 @@ def _taken_before(inbound: Inbound) -> Received:
 def _is_same(inbound: Inbound, conversation: Conversation, message: Message) -> bool:
     """Whether the contact says what was stored of it, in the same place, with the same files."""
     goes_to = inbound.conversation or conversation
-    if inbound.conversation is None and inbound.subject != conversation.subject:
+    if inbound.conversation is None and redact(inbound.subject).text != conversation.subject:
         return False
     files = message.attachments.values_list("document__ref", flat=True)
     if set(files) != set(inbound.attachments):
@@ -144,6 +145,8 @@ def _opened(inbound: Inbound) -> Conversation:
     )
     if inbound.prepare:
         inbound.prepare(conversation)
+    for name in ("subject", "guest_name", "guest_order_number"):
+        setattr(conversation, name, redact(getattr(conversation, name)).text)
     conversation.save(force_insert=True)
     return conversation
 

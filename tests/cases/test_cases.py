@@ -185,3 +185,10 @@ def test_a_release_puts_a_chat_back_at_its_place(case: Case) -> None:
     conversations.release(someone, conversation=chat)
     chat.refresh_from_db()
     assert (chat.state, chat.agent, chat.queued_at) == ("queued", None, chat.started_at)
+
+
+def test_no_identifying_number_is_kept_in_a_subject(case: Case) -> None:
+    """R-CHAT-2: whoever writes it."""
+    changed = cases.change(agent(), case=case, subject="MBI 1EG4-TE5-MK73")
+    opened = cases.open_case(agent(), channel="phone", subject="SSN 123-45-6789")
+    assert (changed.subject, opened.subject) == ("MBI ▮▮▮", "SSN ▮▮▮")

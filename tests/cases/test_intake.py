@@ -10,6 +10,7 @@ from django.db import connection
 
 from cases import conversations
 from cases.channels import portal
+from cases.channels.chat import start
 from cases.drafts import Refused
 from cases.models import Case, Conversation, Inbound, Message
 from portal.models import Patient
@@ -52,6 +53,20 @@ def test_the_same_twice_is_one(patient: Patient) -> None:
     assert (first.created, second.created) == (True, False)
     assert (first.conversation, first.message_id) == (second.conversation, second.message_id)
     assert (Case.objects.count(), Message.objects.count()) == (1, 1)
+
+
+def test_no_identifying_number_is_kept_of_what_stands_around_a_message(patient: Patient) -> None:
+    """R-CHAT-2: nor of the subject, a guest's name and the order number they gave."""
+    client_id = uuid.uuid4()
+    first = compose(patient, client_id=client_id, subject="My SSN 123-45-6789")
+    again = compose(patient, client_id=client_id, subject="My SSN 123-45-6789")
+    assert again.message_id == first.message_id
+    assert (first.conversation.subject, Case.objects.get().subject) == ("My SSN ▮▮▮", "My SSN ▮▮▮")
+    told = {"notice_accepted": True, "name": "Ana 4111 1111 1111 1111", "order_number": "ssn 123456789"}
+    chat = start(None, asked=told, language="en", session_key="", address="10.0.0.8").conversation
+    chat.refresh_from_db()
+    assert (chat.guest_name, chat.guest_order_number) == ("Ana ▮▮▮", "ssn ▮▮▮")
+    assert chat.case.guest_name == "Ana ▮▮▮"
 
 
 def test_the_same_many_times_at_once_is_one(patient: Patient) -> None:
