@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from cases import frames, hub, live
+from cases import conversations, frames, hub, live
 from cases.channels import chat
 from cases.drafts import Refused
 from cases.models import Conversation
@@ -50,6 +50,11 @@ class VisitorSocket(ChatSocket):
         topic = self.hub.topics.get(str(self.ref))
         if topic and sum(not reader.staff for reader in topic.readers) >= SOCKETS_EACH:
             raise Shut(TOO_MANY)
+
+    async def begin(self) -> None:
+        if self.conversation is None:
+            return
+        await self.acting(conversations.opened, self.actor, self.conversation)
         self.hub.watch(self, self.conversation)
         self._shows(True)
         await self._tell_state()
@@ -68,7 +73,9 @@ class VisitorSocket(ChatSocket):
     async def _still_admitted(self) -> None:
         """A caregiver's right to the conversation may have ended while their session lives."""
         await super()._still_admitted()
-        if self.part and await self.hub.desk_lane.run(out_of_part, [self.part]):
+        if (part := self.part) is None:
+            return
+        if await self.hub.desk_lane.run(out_of_part, [part]):
             raise Shut(NOT_YOURS)
 
     async def _tell_state(self) -> None:

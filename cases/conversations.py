@@ -24,7 +24,7 @@ from cases.drafts import (
     checked_body,
 )
 from cases.models import Case, Conversation
-from cases.people import author_of, is_staff, may_say, shown_name, takes_part
+from cases.people import acts_for, author_of, is_staff, may_say, shown_name, takes_part
 from cases.signals import contact_waiting
 from cases.writer import write, write_one
 from config.security import audit
@@ -77,7 +77,12 @@ def _context(actor: Any, conversation: Conversation) -> audit.Context:
     purpose = f"case:{conversation.case_id}" if conversation.case_id else ""
     name = "" if actor.pk else getattr(actor, "name", "") if isinstance(actor, System) else "guest"
     return replace(
-        audit.context.get(), actor_id=actor.pk, actor_name=name, realm=actor.realm, purpose=purpose
+        audit.context.get(),
+        actor_id=actor.pk,
+        actor_name=name,
+        realm=actor.realm,
+        purpose=purpose,
+        on_behalf_of=acts_for(actor, conversation),
     )
 
 
@@ -124,19 +129,26 @@ def join(actor: User, ref: uuid.UUID | str) -> Conversation:
     return conversation
 
 
+def opened(actor: Any, conversation: Conversation) -> None:
+    """A customer begins to follow a conversation: as ``join``. A guest has no record that could be seen."""
+    if actor.pk and conversation.patient_id:
+        _on_the_trail(actor, conversation, "chat joined")
+
+
 def messages(
     actor: Any, *, conversation: Conversation, after: int = 0, staff_after: int = 0
 ) -> list[frames.Frame]:
     """``message.new`` frames of what came after, at most a page. The caller found the conversation."""
-    if is_staff(actor):
-        _on_the_trail(actor, conversation, "chat read")
     marks = (conversation.pk, after, staff_after if is_staff(actor) else history.NOTHING)
-    return history.since([marks])
+    found = history.since([marks])
+    if is_staff(actor) or (actor.pk and conversation.patient_id and (found or not after)):
+        _on_the_trail(actor, conversation, "chat read")
+    return found
 
 
 def _on_the_trail(actor: User, conversation: Conversation, what: str) -> None:
-    known = {"purpose": f"case:{conversation.case_id}"} if conversation.case_id else {}
-    with audit.acting(actor, **known):
+    purpose = f"case:{conversation.case_id}" if conversation.case_id else audit.context.get().purpose
+    with audit.acting(actor, purpose=purpose, on_behalf_of=acts_for(actor, conversation)):
         audit.read([conversation.patient_id] if conversation.patient_id else [], what, objects=[conversation])
 
 

@@ -54,6 +54,12 @@ def _is_caregiver(actor: Any, conversation: Conversation) -> bool:
     return conversation.patient is not None and conversation.patient.user_id != actor.pk
 
 
+def acts_for(actor: Any, conversation: Conversation) -> int | None:
+    """The patient in whose stead a caregiver reads and writes; None for all others."""
+    is_customer = actor.pk is not None and not is_staff(actor)
+    return conversation.patient_id if is_customer and _is_caregiver(actor, conversation) else None
+
+
 def may_say(actor: Any, kind: str) -> bool:
     """Whether somebody who takes part may say things of this kind."""
     if isinstance(actor, System):

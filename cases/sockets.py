@@ -112,8 +112,14 @@ class ChatSocket:
     async def _enter(self) -> None:
         try:
             await self.admit()
-        except DatabaseError:
+            self._introduce()
+            await self.begin()
+        except (DatabaseError, audit.TrailUnavailable):
             raise Shut(TRY_LATER) from None
+        self.hub.enter(self)
+
+    def _introduce(self) -> None:
+        """From here on the trail knows who acts."""
         user, client = self.visit and self.visit.user, self.scope.get("client")
         self.context = audit.Context(
             actor_id=user.pk if user else None,
@@ -121,10 +127,12 @@ class ChatSocket:
             session_id=str(self.session or ""),
             remote_addr=client[0] if client else None,
         )
-        self.hub.enter(self)
 
     async def admit(self) -> None:
         raise NotImplementedError
+
+    async def begin(self) -> None:
+        """What comes first once somebody is let in."""
 
     async def conversation_of(self, frame: dict[str, Any]) -> Conversation:
         raise NotImplementedError

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from cases.models import Conversation, Message
 from portal import sessions
-from portal.models import Caregiver, UserSession
+from portal.access_trail import who_saw
+from portal.models import AccessEntry, Caregiver, UserSession
 from tests.cases.wire import Chat, ask, cookie_of, socket_of
-from tests.factories import ConversationFactory, caregiver_of, patient_with_user
+from tests.factories import ConversationFactory, caregiver_of, message_in, patient_with_user
 from tests.people import signed_in
 from tests.servers import Server
 
@@ -153,3 +154,24 @@ def test_a_socket_ends_with_the_right_to_its_conversation(server: Server, how: s
             ws.put(act, client_id=str(uuid.uuid4()), body="Still here", form="identify", values={}, after=0)
         assert ws.closed(seconds=2 if act else 5.5) == 4403
     assert Message.objects.count() == 1
+
+
+def test_a_patient_is_told_when_their_caregiver_reads_a_chat(server: Server) -> None:
+    """Once for a socket, and over HTTP for whatever it shows, before it is shown (R-SEC-2)."""
+    caregiver = caregiver_of(patient_with_user())
+    patient = caregiver.patient
+    conversation = ConversationFactory(patient=patient)
+    message_in(conversation, "Your mask was sent")
+    client = signed_in(caregiver.user)
+    with socket_of(client, server, path_of(conversation), str(conversation.pk)) as ws:
+        ws.put("resume", after=0)
+        assert ws.wait("message.new")["body"] == "Your mask was sent"
+        ws.put("resume", after=0)
+        ws.wait("resume.done")
+    for after in (0, 1):
+        path = f"/chat/{conversation.pk}/messages?after={after}"
+        assert ask(server, "GET", path, Cookie=cookie_of(client))[0] == 200
+    read = AccessEntry.objects.filter(actor_id=caregiver.user_id, kind="read").order_by("pk")
+    assert [entry.what for entry in read] == ["chat joined", "chat read"]
+    assert {(entry.on_behalf_of, *entry.subjects) for entry in read} == {(patient.pk, patient.pk)}
+    assert [each.who for each in who_saw(patient, own=False)][:2] == [caregiver.user.display_name] * 2
