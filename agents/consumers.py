@@ -59,7 +59,6 @@ class ConsoleSocket(ChatSocket):
         )
         for state in await self.hub.desk_lane.run(hub.state_frames, [ref]):
             self.say(state)
-        self._shows(conversation, True)
         self._views(conversation, True, asks=True)
 
     async def here(self, frame: dict[str, Any]) -> None:
@@ -68,9 +67,10 @@ class ConsoleSocket(ChatSocket):
 
     async def leave(self, frame: dict[str, Any]) -> None:
         name = str(asked.uuid_of(frame, "conversation"))
-        if conversation := self.joined.pop(name, None):
+        if conversation := self.joined.get(name):
+            self._hush(name)
+            del self.joined[name]
             self.hub.unwatch(self, name)
-            self._shows(conversation, False)
             self._views(conversation, False)
         self.say({"type": "left", "conversation": name})
 
@@ -91,11 +91,7 @@ class ConsoleSocket(ChatSocket):
     def left(self) -> None:
         for name, conversation in self.joined.items():
             self.hub.unwatch(self, name)
-            self._shows(conversation, False)
             self._views(conversation, False)
-
-    def _shows(self, conversation: Conversation, on: bool) -> None:
-        live.say(frames.presence(conversation.pk, self.role_in(str(conversation.pk)) if on else "agent", on))
 
     def _views(self, conversation: Conversation, on: bool, *, asks: bool = False) -> None:
         live.say(frames.viewing(conversation.pk, str(self.actor.ref), shown_name(self.actor), on, asks))

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from cases import conversations, frames, hub, live
+from cases import conversations, hub
 from cases.channels import chat
 from cases.drafts import Refused
 from cases.models import Conversation
@@ -56,7 +56,6 @@ class VisitorSocket(ChatSocket):
             return
         await self.acting(conversations.opened, self.actor, self.conversation)
         self.hub.watch(self, self.conversation)
-        self._shows(True)
         await self._tell_state()
 
     def _known(self, ticket: str) -> chat.Entered:
@@ -94,7 +93,3 @@ class VisitorSocket(ChatSocket):
     def left(self) -> None:
         if self.conversation is not None:
             self.hub.unwatch(self, self.name)
-            self._shows(False)
-
-    def _shows(self, on: bool) -> None:
-        live.say(frames.presence(self.ref, self.role_in(self.name), on))

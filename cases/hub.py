@@ -43,6 +43,8 @@ class Reader(Protocol):
     @property
     def part(self) -> tuple[Any, uuid.UUID] | None: ...
 
+    def role_in(self, name: str) -> str: ...
+
     def tell(self, line: str) -> None: ...
 
     def end(self, code: int) -> None: ...
@@ -50,14 +52,14 @@ class Reader(Protocol):
 
 @dataclass(slots=True)
 class Topic:
-    """A conversation that somebody here watches, and how far they have been told."""
+    """A conversation that somebody here watches, each in a role, and how far they have been told."""
 
     id: uuid.UUID
     seq: int
     staff_seq: int
     state: str
     place: waiting_line.Place | None = None
-    readers: set[Reader] = field(default_factory=set)
+    readers: dict[Reader, str] = field(default_factory=dict)
 
     @property
     def has_staff(self) -> bool:
@@ -128,27 +130,40 @@ class Hub:
             self.topics[name] = topic
         if reader.staff and not topic.has_staff:
             topic.staff_seq = conversation.last_staff_seq
-        topic.readers.add(reader)
+        topic.readers[reader] = reader.role_in(name)
+        live.say(frames.presence(topic.id, topic.readers[reader], True))
         self.moved([name])
 
     def unwatch(self, reader: Reader, name: str) -> None:
-        if (topic := self.topics.get(name)) is not None:
-            topic.readers.discard(reader)
-            if not topic.readers:
-                del self.topics[name]
+        """A role is there for as long as one of its sockets is."""
+        topic = self.topics.get(name)
+        role = topic.readers.pop(reader, None) if topic else None
+        if topic is None or role is None:
+            return
+        if not topic.readers:
+            del self.topics[name]
+        if role not in topic.readers.values():
+            live.say(frames.presence(topic.id, role, False))
 
     # --- hints -------------------------------------------------------------------------------------
     def take(self, hint: live.Hint) -> None:
         self.moved(hint.moved)
         for frame in hint.said:
             if topic := self.topics.get(frame["conversation"]):
-                topic.tell(frames.line(frame), staff_only=frame["type"] == "viewing")
+                self._tell_said(topic, frame)
         if hint.sessions:
             self._end(hint.sessions)
         if hint.states or hint.queue or (hint.cases and self.consoles):
             self._news.add(live.Hint(states=hint.states, queue=hint.queue, cases=hint.cases))
             if self._newsing is None:
                 self._newsing = self.loop.create_task(self._tell_news())
+
+    def _tell_said(self, topic: Topic, frame: frames.Frame) -> None:
+        left = frame["type"] == "presence" and not frame["online"]
+        if left and frame["role"] in topic.readers.values():
+            live.say(frame | {"online": True})  # the last of them on another node, but not the last of all
+        else:
+            topic.tell(frames.line(frame), staff_only=frame["type"] == "viewing")
 
     def _end(self, sessions: set[int]) -> None:
         for reader in [reader for reader in self.readers if reader.session in sessions]:

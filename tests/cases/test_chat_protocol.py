@@ -233,6 +233,29 @@ def test_read_typing_and_presence(server: Server) -> None:
         assert desk.none("message.new")
 
 
+def test_a_role_is_there_while_any_of_its_sockets_is(server: Server) -> None:
+    """One of two tabs that closes, or a supervisor who leaves, sends nobody else away."""
+    chat, lead = Chat.begin(server), signed_in(UserFactory(roles=["supervisor"]))
+    console = "/ws/console/"
+    with chat.socket() as visitor, socket_of(agent(), server, console, chat.id) as desk:
+        desk.put("join")
+        assert visitor.wait("presence", role="agent")["online"] is True
+        with socket_of(lead, server, console, chat.id) as watching, chat.socket() as tab:
+            watching.put("join")
+            watching.wait("joined")
+            tab.wait("state")
+        assert visitor.wait("presence", role="supervisor", online=False)
+        visitor.none("anything else")
+        assert not any(_says_off(frame) for frame in visitor.heard)
+        desk.put("typing", on=True)
+        desk.put("leave")
+        assert visitor.wait("presence", role="agent", online=False)
+
+
+def _says_off(frame: dict[str, Any]) -> bool:
+    return frame["type"] == "presence" and not frame["online"]
+
+
 def test_an_agent_reads_nothing_of_what_they_have_not_joined(server: Server) -> None:
     chat, client = Chat.begin(server), agent()
     with socket_of(client, server, "/ws/console/", chat.id) as desk:

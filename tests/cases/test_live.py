@@ -9,7 +9,9 @@ from django.conf import settings
 
 from cases import live
 from cases.channels import chat as chats
-from tests.cases.wire import Chat
+from tests.cases.wire import Chat, socket_of
+from tests.factories import UserFactory
+from tests.people import signed_in
 from tests.servers import Server, serving
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
@@ -28,6 +30,23 @@ def test_two_nodes_are_one_chat(server: Server) -> None:
             here.say("Hello over there")
             assert far.wait("message.new")["body"] == "Hello over there"
             assert time.monotonic() - started < 3, "the look alone would take longer"
+
+
+def test_a_tab_that_closes_on_one_node_leaves_another_on_the_next(server: Server) -> None:
+    with serving() as other:
+        chat = Chat.begin(server)
+        there = Chat(other, {"conversation": chat.id, "ticket": chat.ticket, "socket": chat.path})
+        desk = socket_of(signed_in(UserFactory(roles=["agent"])), server, "/ws/console/", chat.id)
+        with desk as watching, there.socket() as far:
+            far.wait("state")
+            watching.put("join")
+            watching.wait("joined")
+            time.sleep(1)
+            with chat.socket() as here:
+                here.wait("state")
+            watching.none("anything else", 2)
+            said = [frame["online"] for frame in watching.heard if frame["type"] == "presence"]
+            assert said[-1:] != [False]
 
 
 def test_nothing_of_what_is_said_is_on_the_channel_layer(server: Server) -> None:
