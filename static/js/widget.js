@@ -67,7 +67,8 @@ async function http(method, path, body) {
   const headers = { ...bearer(), "Content-Type": "application/json" };
   const answer = await fetch(base + path, { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(12_000) });
   const retryAfter = Number(answer.headers.get("Retry-After")) || 0;
-  return { status: answer.status, body: await answer.json().catch(() => ({})), retryAfter };
+  const status = method === "GET" && answer.status === 403 ? 401 : answer.status; // no longer ours: as signed out
+  return { status, body: await answer.json().catch(() => ({})), retryAfter };
 }
 
 // --- showing -----------------------------------------------------------------------------------------
