@@ -10,7 +10,10 @@ def is_ours(origin: str | None, host: str) -> bool:
     """Whether ``origin`` is the very host that was asked."""
     if not origin:
         return False
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
     return parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower()
 
 

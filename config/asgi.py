@@ -6,6 +6,7 @@ from typing import Any, cast
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
+from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 pages = get_asgi_application()
@@ -14,11 +15,13 @@ from agents.routing import websocket_urlpatterns as console_sockets  # noqa: E40
 from cases.routing import websocket_urlpatterns as chat_sockets  # noqa: E402
 from config.checks import refuse_unfit  # noqa: E402
 from config.security.bodies import BoundedBodies  # noqa: E402
+from config.security.consumers import nowhere  # noqa: E402
 
 refuse_unfit()
+sockets = [*chat_sockets, *console_sockets, re_path("", cast(Any, nowhere))]
 application = ProtocolTypeRouter(
     {
         "http": BoundedBodies(cast(Any, pages)),
-        "websocket": AuthMiddlewareStack(URLRouter([*chat_sockets, *console_sockets])),
+        "websocket": AuthMiddlewareStack(URLRouter(sockets)),
     }
 )

@@ -20,7 +20,10 @@ def header(scope: dict[str, Any], name: bytes) -> str:
 
 def is_ours(origin: str, scope: dict[str, Any]) -> bool:
     """Whether a page of ours opened the socket: same host, or an address we are known by."""
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         return False
     known = {urlsplit(address).netloc for address in (settings.PUBLIC_URL, *settings.CSRF_TRUSTED_ORIGINS)}
@@ -29,3 +32,10 @@ def is_ours(origin: str, scope: dict[str, Any]) -> bool:
 
 def _is_allowed(host: str) -> bool:
     return validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
+
+
+async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """An address at which there is no socket: refused as somebody else's is."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.close", "code": NOT_YOURS})

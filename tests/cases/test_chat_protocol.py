@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from websockets.sync.client import connect
 
 from cases import conversations
 from cases.models import Case, Conversation, Message
@@ -94,6 +95,20 @@ def test_a_cookie_opens_nothing_for_a_foreign_page(server: Server, origin: str |
     """X2: missing, null, foreign and look-alike origins."""
     with socket_of(agent(), server, "/ws/console/", origin=origin) as ws:
         assert ws.closed() == 4403
+
+
+@pytest.mark.parametrize("path", ["/", "/ws/nothing/", "/ws/chat/no-uuid/"])
+def test_where_there_is_no_socket_is_nobodys(server: Server, path: str) -> None:
+    with connect(server.socket_url(path), origin=server.url) as ws:  # type: ignore[arg-type]
+        assert Socket(ws, "").closed() == 4403
+
+
+def test_an_origin_that_is_no_address_is_foreign(server: Server) -> None:
+    chat = Chat.begin(server)
+    with connect(server.socket_url(chat.path), origin="http://[") as ws:  # type: ignore[arg-type]
+        assert Socket(ws, "").closed() == 4403
+    for path in (f"/chat/{chat.id}/messages", "/chat/start"):
+        assert ask(server, "POST", path, {"notice_accepted": True}, Origin="http://[")[0] == 403
 
 
 def test_doors_of_the_console(server: Server) -> None:
