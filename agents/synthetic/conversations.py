@@ -23,7 +23,7 @@ from cases.numbers import case_number
 CHUNK = 5_000
 CHANNELS = ["chat", "chat", "chat", "portal", "portal", "phone", "email", "sms"]
 DISPOSITIONS = ["answered", "action_taken", "action_taken", "handed_on", "no_reply"]
-OPEN_FOR = timedelta(days=3)
+OPEN_FOR = timedelta(days=21)
 SUBJECTS = {code: customer for code, _, _, customer, *_ in phrases.REASONS}
 
 
