@@ -23,6 +23,6 @@ EXEMPT = {
 
 for model, path in ABOUT_A_PATIENT.items():
     audit.register(model, subject=path, quiet=QUIET.get(model, ()))
-for rules in (m.Team, m.Reason, m.CannedReply):
+for rules in (m.Team, m.Reason, m.Tag, m.CannedReply):
     audit.register(rules)
 audit.EXEMPT.update(EXEMPT)

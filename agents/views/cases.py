@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from agents import context, forms, queue, timeline, workspace
+from agents import acts, context, forms, queue, timeline, workspace
 from agents.views.answers import StaffRequest
 from agents.views.queue import frame, view_or_404
 from cases import canned, conversations
@@ -42,6 +42,7 @@ def thread(request: StaffRequest, case: Case) -> dict[str, Any]:
         "draft": workspace.draft_of(request.user, case),
         "longest": workspace.LONGEST_DRAFT,
         "can_whisper": allowed(request.user, "chat.whisper"),
+        "acts": acts.of(request.user, case),
     }
 
 
@@ -61,7 +62,8 @@ def case(request: StaffRequest, number: str) -> HttpResponseBase:
 def head(request: StaffRequest, number: str) -> HttpResponseBase:
     found = opened(request, number, "case heading")
     speaking = timeline.speaking(timeline.conversations(request.user, found))
-    return render(request, "agents/case/head.html", {"case": found, "speaking": speaking})
+    shown = {"case": found, "speaking": speaking, "acts": acts.of(request.user, found)}
+    return render(request, "agents/case/head.html", shown)
 
 
 @require_GET

@@ -1,4 +1,4 @@
-from cases.models.cases import CannedReply, Case, CaseEvent, Reason, Team
+from cases.models.cases import CannedReply, Case, CaseEvent, Reason, Tag, Team
 from cases.models.conversations import Conversation, Inbound, Message, MessageAttachment, ReadMark
 from cases.models.drafts import CustomerDraft
 from cases.models.notices import Notice
@@ -15,5 +15,6 @@ __all__ = [
     "Notice",
     "ReadMark",
     "Reason",
+    "Tag",
     "Team",
 ]

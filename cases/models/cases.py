@@ -47,6 +47,8 @@ class Reason(models.Model):
         ("clinical", _("Clinical")),
     ]
 
+    LANES = [("equipment_down", _("Equipment down")), ("clinical", _("Clinical"))]
+
     code = models.SlugField(max_length=40, unique=True)
     family = models.CharField(max_length=10, choices=FAMILIES)
     label = models.CharField(max_length=80)
@@ -57,6 +59,12 @@ class Reason(models.Model):
     offered = models.BooleanField(default=True, help_text=_("Offered to customers as a topic."))
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     priority = models.PositiveSmallIntegerField(default=3)
+    lane = models.CharField(
+        max_length=16,
+        choices=LANES,
+        blank=True,
+        help_text=_("Equipment down and clinical cases go before all others."),
+    )
     active = models.BooleanField(default=True)
 
     class Meta:
@@ -64,6 +72,19 @@ class Reason(models.Model):
 
     def __str__(self) -> str:
         return f"{self.family}: {self.label}"
+
+
+class Tag(models.Model):
+    """A word that cases are gathered by, whatever they are about."""
+
+    name = models.SlugField(max_length=32, unique=True)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class CaseQuerySet(OfPatientQuerySet):
@@ -82,6 +103,12 @@ class Case(models.Model):
         ("open", _("Open")),
         ("waiting", _("Waiting on customer")),
         ("closed", _("Closed")),
+    ]
+    WAITED_FOR = [
+        ("customer", _("The customer")),
+        ("prescriber", _("The prescriber")),
+        ("carrier", _("The carrier")),
+        ("payer", _("The payer")),
     ]
     PRIORITIES = [(1, _("Urgent")), (2, _("High")), (3, _("Normal")), (4, _("Low"))]
     DISPOSITIONS = [
@@ -111,6 +138,36 @@ class Case(models.Model):
     )
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT, related_name="cases")
     state = models.CharField(max_length=8, choices=STATES, default="new")
+    waiting_on = models.CharField(max_length=10, choices=WAITED_FOR, blank=True)
+    tier = models.PositiveSmallIntegerField(default=1, help_text=_("How far it has been escalated, 1 to 3."))
+    tags = models.ManyToManyField(Tag, related_name="cases", blank=True)
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged"
+    )
+    follows_on = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="followed_on_by",
+        help_text=_("The closed case that this one takes up again."),
+    )
+    repeat_of = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="repeats",
+        help_text=_("The case whose matter came back within the repeat window."),
+    )
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    wake_only_then = models.BooleanField(default=False)
+    next_due_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When the first of its running clocks runs out.")
+    )
     disposition = models.CharField(max_length=16, choices=DISPOSITIONS, blank=True)
     next_step = EncryptedCharField(max_length=200, blank=True)
     opened_at = models.DateTimeField(default=timezone.now)
@@ -156,6 +213,14 @@ class Case(models.Model):
                 name="unread_cases",
             ),
             models.Index(fields=["-closed_at", "-id"], condition=Q(state="closed"), name="closed_cases"),
+            models.Index(
+                fields=["next_due_at", "id"],
+                condition=Q(next_due_at__isnull=False) & ~Q(state="closed"),
+                name="cases_by_next_breach",
+            ),
+            models.Index(
+                fields=["snoozed_until"], condition=Q(snoozed_until__isnull=False), name="snoozed_cases"
+            ),
             models.Index(fields=["patient", "-last_contact_at"], name="cases_of_patient"),
             GinIndex(fields=["subject_tokens"], name="cases_by_subject"),
         ]
@@ -177,10 +242,32 @@ class CaseEvent(models.Model):
         ("reopened", _("Reopened")),
         ("linked", _("Linked")),
         ("document", _("Document received")),
+        ("merged", _("Merged")),
+        ("unmerged", _("Merge undone")),
+        ("split", _("Split")),
+        ("snoozed", _("Snoozed")),
+        ("woken", _("Woken")),
+        ("followed", _("Followed")),
+        ("mentioned", _("Mentioned")),
+        ("tagged", _("Tagged")),
+        ("clock", _("Clock")),
+        ("escalated", _("Escalated")),
+        ("paged", _("Paged")),
+        ("acknowledged", _("Acknowledged")),
+        ("offered", _("Offered")),
+        ("placed", _("Placed")),
+        ("verification", _("Verification")),
+        ("glass_broken", _("Opened in an emergency")),
+        ("playbook", _("Playbook")),
+        ("macro", _("Macro")),
+        ("survey", _("Survey")),
+        ("side", _("Side conversation")),
+        ("callback", _("Callback")),
+        ("incident", _("Incident")),
     ]
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="events")
-    kind = models.CharField(max_length=12, choices=KINDS)
+    kind = models.CharField(max_length=16, choices=KINDS)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )

@@ -149,6 +149,11 @@ class PatientQuerySet(AuditedQuerySet):
 class Patient(models.Model):
     """A person the supplier serves. Everything that tells who they are is encrypted."""
 
+    TIERS = [
+        ("standard", _("Standard")),
+        ("priority", _("Priority")),
+        ("life_sustaining", _("On life-sustaining equipment")),
+    ]
     SEX = [("F", _("Female")), ("M", _("Male")), ("U", _("Unknown"))]
     CHANNELS = [
         ("portal", _("Portal")),
@@ -181,6 +186,15 @@ class Patient(models.Model):
     language = models.CharField(max_length=2, choices=LANGUAGES, default="en")
     time_zone = models.CharField(max_length=40, default="America/Chicago")
     preferred_channel = models.CharField(max_length=8, choices=CHANNELS, default="portal")
+    tier = models.CharField(max_length=16, choices=TIERS, default="standard")
+    interpreter = models.CharField(
+        max_length=40, blank=True, help_text=_("The language an interpreter is needed for.")
+    )
+    tty = models.BooleanField(default=False, help_text=_("Calls go by TTY or relay."))
+    deceased_on = EncryptedDateField(null=True, blank=True)
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged"
+    )
     synthetic = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
