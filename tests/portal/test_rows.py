@@ -55,8 +55,9 @@ def test_a_row_is_not_for_staff_without_the_permission(name: str) -> None:
     assert not type(row).objects.visible_to(factories.UserFactory(roles=["administrator"])).exists()
 
 
-def test_a_conversation_is_also_of_whoever_began_it() -> None:
+def test_a_conversation_is_also_of_whoever_began_it_until_it_is_about_somebody_else() -> None:
     began = factories.patient_user()
-    mine = factories.ConversationFactory(patient=factories.PatientFactory(), customer=began)
-    factories.ConversationFactory(patient=factories.PatientFactory(), customer=factories.patient_user())
+    mine = factories.ConversationFactory(patient=None, customer=began)
+    factories.ConversationFactory(patient=None, customer=factories.patient_user())
+    factories.ConversationFactory(patient=factories.PatientFactory(), customer=began)
     assert list(Conversation.objects.visible_to(began)) == [mine]
