@@ -63,7 +63,9 @@ class Rig:
         return server.start()
 
     def database(self, role: str = embedded.OWNER) -> psycopg.Connection:
-        return psycopg.connect(self.engines.database_url(role), autocommit=True)
+        """Waits for nobody's lock longer than a fault may take."""
+        patience = "-c lock_timeout=20s -c statement_timeout=60s"
+        return psycopg.connect(self.engines.database_url(role), autocommit=True, options=patience)
 
     def restart_postgres(self, number: signal.Signals) -> None:
         """SIGQUIT is an immediate stop, SIGINT a fast one."""
@@ -84,6 +86,7 @@ class Rig:
     def stop(self) -> None:
         for node in self.nodes:
             node.stop()
+        self.valkey.process.send_signal(signal.SIGCONT)  # type: ignore[union-attr]
         self.postgres.ask_to_stop()
         deadline = time.monotonic() + 10
         while self.postgres.alive and time.monotonic() < deadline:

@@ -62,6 +62,8 @@ class Server:
             self.process.send_signal(number)
 
     def stop(self) -> None:
+        # A fault may have left it standing still, where it would not hear the rest.
+        self.kill(signal.SIGCONT)
         self.kill(signal.SIGTERM)
         if self.process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):

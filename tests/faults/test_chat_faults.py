@@ -24,6 +24,7 @@ SEEDS = range(int(os.environ.get("SEEDS", "2")))
 SENDERS, READERS, MESSAGES = 3, 2, 40
 PACE = 0.08
 CALM_SECONDS = 30.0
+WHOLE_SECONDS = 120.0
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 Fault = Callable[[Rig, random.Random], Awaitable[None]]
@@ -117,7 +118,7 @@ async def cut_backends(rig: Rig, dice: random.Random) -> None:
 async def _again(node: Server) -> None:
     """Kill a node and start it at the same address."""
     node.kill()
-    await asyncio.to_thread(node.process.wait)  # type: ignore[union-attr]
+    await asyncio.to_thread(node.process.wait, 20)  # type: ignore[union-attr]
     await asyncio.to_thread(node.start)
 
 
@@ -138,7 +139,7 @@ FAULTS = [
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_promises_hold_through(rig: Rig, fault: Fault, seed: int) -> None:
     dice = random.Random(f"{fault.__name__} {seed}")
-    account = asyncio.run(_run(rig, fault, dice))
+    account = asyncio.run(asyncio.wait_for(_run(rig, fault, dice), WHOLE_SECONDS))
     with rig.database() as database:
         assert faults(account, database) == [], f"seed {seed}"
     assert len(account.acknowledged) == SENDERS * MESSAGES, "all went through in the end"
