@@ -170,6 +170,9 @@ class Case(models.Model):
     )
     disposition = models.CharField(max_length=16, choices=DISPOSITIONS, blank=True)
     next_step = EncryptedCharField(max_length=200, blank=True)
+    next_contact_on = models.DateField(
+        null=True, blank=True, help_text=_("When we get in touch again, as promised at the closing.")
+    )
     opened_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True, blank=True)
     last_contact_at = models.DateTimeField(default=timezone.now)
@@ -211,6 +214,11 @@ class Case(models.Model):
                 fields=["-last_contact_at", "-id"],
                 condition=Q(unread__gt=0) & ~Q(state="closed"),
                 name="unread_cases",
+            ),
+            models.Index(
+                fields=["waiting_on", "-last_contact_at", "-id"],
+                condition=~Q(waiting_on="") & ~Q(state="closed"),
+                name="cases_waiting_on",
             ),
             models.Index(fields=["-closed_at", "-id"], condition=Q(state="closed"), name="closed_cases"),
             models.Index(
@@ -264,6 +272,7 @@ class CaseEvent(models.Model):
         ("side", _("Side conversation")),
         ("callback", _("Callback")),
         ("incident", _("Incident")),
+        ("steered", _("Came on the wrong channel")),
     ]
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="events")

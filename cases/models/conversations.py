@@ -82,6 +82,14 @@ class Conversation(models.Model):
     last_message_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True, help_text=_("Put away by the customer."))
+    continues = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="continued_by",
+        help_text=_("The conversation of a case closed long ago that this one takes up."),
+    )
     identity_level = models.PositiveSmallIntegerField(
         default=0, help_text=_("0 nobody known, 1 identified, 2 verified.")
     )
