@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases import live, numbers
+from cases import live, numbers, surveys
 from cases.models import Case, CaseEvent, Conversation, Reason, Team
 from cases.people import shown_name
 from cases.signals import case_changed
@@ -191,6 +191,7 @@ def close(
         _save(case, "state", "closed_at", "unread", "disposition", "next_step", "reason")
         record(actor, case, "closed", {"disposition": disposition})
         _close_chats(actor, case)
+        surveys.asked_after_close(case)
     return case
 
 

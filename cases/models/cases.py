@@ -168,6 +168,11 @@ class Case(models.Model):
     next_due_at = models.DateTimeField(
         null=True, blank=True, help_text=_("When the first of its running clocks runs out.")
     )
+    next_warn_at = models.DateTimeField(null=True, blank=True)
+    next_due_kind = models.CharField(max_length=32, blank=True)
+    next_due_calendar = models.ForeignKey(
+        "cases.Calendar", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     disposition = models.CharField(max_length=16, choices=DISPOSITIONS, blank=True)
     next_step = EncryptedCharField(max_length=200, blank=True)
     next_contact_on = models.DateField(
@@ -223,11 +228,35 @@ class Case(models.Model):
             models.Index(fields=["-closed_at", "-id"], condition=Q(state="closed"), name="closed_cases"),
             models.Index(
                 fields=["next_due_at", "id"],
-                condition=Q(next_due_at__isnull=False) & ~Q(state="closed"),
+                condition=~Q(state="closed"),
                 name="cases_by_next_breach",
             ),
+            *(
+                models.Index(
+                    fields=[*first, "next_due_at", "id"],
+                    condition=~Q(state="closed") & more,
+                    name=f"{name}_by_next_breach",
+                )
+                for name, first, more in (
+                    ("own_cases", ["owner"], Q()),
+                    ("unassigned", [], Q(owner=None)),
+                    ("escalated", [], Q(tier__gt=1)),
+                    ("reason", ["reason"], Q()),
+                    ("team", ["team"], Q()),
+                    ("priority", ["priority"], Q()),
+                    ("channel", ["channel"], Q()),
+                )
+            ),
             models.Index(
-                fields=["snoozed_until"], condition=Q(snoozed_until__isnull=False), name="snoozed_cases"
+                fields=["reason", "-last_contact_at", "-id"], condition=~Q(state="closed"), name="open_by_reason"
+            ),
+            models.Index(
+                fields=["team", "-last_contact_at", "-id"], condition=~Q(state="closed"), name="open_by_team"
+            ),
+            models.Index(
+                fields=["snoozed_until", "id"],
+                condition=Q(snoozed_until__isnull=False),
+                name="snoozed_cases",
             ),
             models.Index(fields=["patient", "-last_contact_at"], name="cases_of_patient"),
             GinIndex(fields=["subject_tokens"], name="cases_by_subject"),
@@ -292,26 +321,3 @@ class CaseEvent(models.Model):
 
     def __str__(self) -> str:
         return f"case event {self.pk}"
-
-
-class CannedReply(models.Model):
-    """A reply kept ready. ``{patient_first_name}`` and the like are filled in; ``{...}`` slots are written."""
-
-    shortcut = models.SlugField(max_length=40)
-    language = models.CharField(max_length=2, choices=LANGUAGES, default="en")
-    title = models.CharField(max_length=80)
-    body = models.TextField(max_length=4000)
-    channels = models.JSONField(
-        default=list, blank=True, help_text=_("Channels it may be used on; empty: all.")
-    )
-    active = models.BooleanField(default=True)
-
-    class Meta:
-        ordering = ["shortcut", "language"]
-        verbose_name_plural = _("canned replies")
-        constraints = [
-            models.UniqueConstraint(fields=["shortcut", "language"], name="one_canned_reply_per_language")
-        ]
-
-    def __str__(self) -> str:
-        return f"/{self.shortcut} ({self.language})"

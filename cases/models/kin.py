@@ -170,6 +170,7 @@ class Notification(models.Model):
         ("escalated", _("Escalated")),
         ("acknowledged", _("Acknowledged")),
         ("clock", _("Clock")),
+        ("low_score", _("A customer gave a low score")),
     ]
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications")
