@@ -1,7 +1,20 @@
-"""What of the agents' work the access trail need not watch."""
+"""What of the agents' work the access trail watches, and what it need not."""
 
+from agents import models as m
 from config.security import audit
 
+audit.register(m.Offer, subject="case__patient")
+for rules in (
+    m.RoutingRules,
+    m.Skill,
+    m.AgentSkill,
+    m.SkillDemand,
+    m.ChannelLoad,
+    m.AgentCapacity,
+    m.TeamRouting,
+    m.Shift,
+):
+    audit.register(rules)
 audit.EXEMPT.update(
     {
         "agents.AgentPresence": "Whether an agent is at the desk.",

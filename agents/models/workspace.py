@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from agents.models.saved_views import SavedView
 from cases.models import Case
 from config.security.fields import EncryptedTextField
 
@@ -34,6 +35,7 @@ class Draft(models.Model):
 class Preferences(models.Model):
     """How an agent likes the console to behave."""
 
+    UNDO = [(0, _("None")), (5, _("5 seconds")), (10, _("10 seconds")), (30, _("30 seconds"))]
     SOUNDS = [("none", _("Never")), ("mine", _("For my own cases")), ("all", _("For every new contact"))]
 
     user = models.OneToOneField(
@@ -46,6 +48,18 @@ class Preferences(models.Model):
         help_text=_("Otherwise Ctrl+Enter sends and Enter begins a new line."),
     )
     sounds = models.CharField(_("Sounds"), max_length=4, choices=SOUNDS, default="mine")
+    notices = models.BooleanField(
+        _("Notices of the desktop"),
+        default=False,
+        help_text=_("They say that something waits and never what or whose. The browser asks you once."),
+    )
+    undo_seconds = models.PositiveSmallIntegerField(
+        _("Time to take a reply back"),
+        choices=UNDO,
+        default=10,
+        help_text=_("Replies wait so long before they leave; never in a live chat."),
+    )
+    sort = models.CharField(_("Order of lists"), max_length=8, choices=SavedView.SORTS, default="due")
 
     def __str__(self) -> str:
         return f"preferences {self.pk}"

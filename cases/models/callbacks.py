@@ -50,7 +50,9 @@ class Callback(models.Model):
             models.UniqueConstraint(
                 fields=["case"], condition=Q(state="scheduled"), name="one_callback_at_a_time"
             ),
-            models.CheckConstraint(condition=Q(ends_at__gt=models.F("starts_at")), name="callbacks_end_later"),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=models.F("starts_at")), name="callbacks_end_later"
+            ),
         ]
         indexes = [
             models.Index(

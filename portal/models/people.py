@@ -21,6 +21,7 @@ from config.security.fields import (
     EncryptedEmailField,
     SearchTokensField,
 )
+from config.security.likeness import LikenessField
 from portal import access
 
 LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
@@ -183,6 +184,7 @@ class Patient(models.Model):
         source="identity", follows=("last_name", "birth_date"), normalise=normal.identity
     )
     name_tokens = SearchTokensField(sources=("first_name", "last_name"))
+    likeness = LikenessField(sources=("first_name", "last_name", "birth_date"))
     language = models.CharField(max_length=2, choices=LANGUAGES, default="en")
     time_zone = models.CharField(max_length=40, default="America/Chicago")
     preferred_channel = models.CharField(max_length=8, choices=CHANNELS, default="portal")
@@ -201,7 +203,10 @@ class Patient(models.Model):
     objects = PatientQuerySet.as_manager()
 
     class Meta:
-        indexes = [GinIndex(fields=["name_tokens"], name="patients_by_name")]
+        indexes = [
+            GinIndex(fields=["name_tokens"], name="patients_by_name"),
+            GinIndex(fields=["likeness"], name="patients_by_likeness"),
+        ]
 
     def __str__(self) -> str:
         return f"patient {self.account_number}"
