@@ -1,5 +1,5 @@
-from cases.models.callbacks import Callback, CallbackRules
 from cases.models.calendars import Calendar, OpenHours, SpecialDay
+from cases.models.callbacks import Callback, CallbackRules
 from cases.models.cases import Case, CaseEvent, Reason, Tag, Team
 from cases.models.conversations import Conversation, Inbound, Message, MessageAttachment, ReadMark
 from cases.models.drafts import CustomerDraft
