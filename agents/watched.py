@@ -3,7 +3,15 @@
 from agents import models as m
 from config.security import audit
 
-audit.register(m.Offer, subject="case__patient")
+ABOUT_A_PATIENT = {
+    m.HeldReply: "case__patient",
+    m.Offer: "case__patient",
+    m.SideConversation: "case__patient",
+    m.SideMessage: "side__case__patient",
+}
+
+for model, path in ABOUT_A_PATIENT.items():
+    audit.register(model, subject=path)
 for rules in (
     m.RoutingRules,
     m.Skill,
@@ -20,5 +28,6 @@ audit.EXEMPT.update(
         "agents.AgentPresence": "Whether an agent is at the desk.",
         "agents.Draft": "Words not sent yet, seen by their author alone; sent, they are a watched message.",
         "agents.Preferences": "How an agent likes the console.",
+        "agents.SavedView": "Which cases an agent likes to see together; it names nobody.",
     }
 )
