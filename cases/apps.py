@@ -6,9 +6,11 @@ class CasesConfig(AppConfig):
     verbose_name = "Cases and conversations"
 
     def ready(self) -> None:
-        from cases import home_cards, receivers, watched  # noqa: F401 - listens; puts writes on the access trail
+        from cases import home_cards, lines, receivers, watched  # noqa: F401 - listens; watches writes
         from cases.channels import chat
+        from portal.levels import MATTERS
         from portal.owners import OWNERS
 
         OWNERS["conversation"] = chat.reaches
+        MATTERS["case"] = lines.matter
         home_cards.fill()

@@ -16,8 +16,9 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 from kombu.exceptions import OperationalError
 
-from config.integrations import mail
+from config.integrations import mail, sms
 from config.integrations.breaker import PartnerDown, PartnerRefuses
+from config.security import normal
 from portal import one_time
 from portal.models import AccountMail, Invitation, OneTimeSecret, Patient, User
 
@@ -112,6 +113,35 @@ LETTERS = {
         _("Contact details in your record were changed at your request. Sign in to our portal to see them."),
         "",
     ),
+    "contact_asked": (
+        _("A change of your contact details was asked for"),
+        _(
+            "Somebody asked us to change contact details in your record. Sign in to our portal to see or stop it."
+        ),
+        "",
+    ),
+    "contact_stopped": (
+        _("A change of your contact details was stopped"),
+        _("What you asked to be changed in your contact details stays as it was before."),
+        "",
+    ),
+    "verification_locked": (
+        _("We could not tell that it was you"),
+        _(
+            "Somebody tried to show us that they are you, and it failed several times. For a while we ask for more."
+        ),
+        "",
+    ),
+    "verify": (
+        _("Your code"),
+        _("Tell this code only to the person you are speaking with now. It works once, for a few minutes:"),
+        "",
+    ),
+    "glass_broken": (
+        _("A record was opened in an emergency"),
+        _("Somebody of the staff opened a record in an emergency. Sign in to the workshop to review it."),
+        "",
+    ),
     "export_ready": (
         _("The copy you asked for is ready"),
         _("Something you asked for is ready for you in our portal. Sign in within 7 days to fetch it."),
@@ -137,10 +167,16 @@ def send_link(user: User, secret: OneTimeSecret) -> None:
 send_code = send_link
 
 
-def tell_contact(patient: Patient, kind: str, *, to: str = "") -> None:
+def tell_contact(patient: Patient, kind: str, *, to: str = "", secret: OneTimeSecret | None = None) -> None:
     """A letter to a patient, with or without an account, at the address on file or at ``to``."""
     if address := to or patient.email:
-        _post(kind, to=address, language=patient.language, realm="patient")
+        _post(kind, to=address, language=patient.language, realm="patient", secret=secret)
+
+
+def text_contact(patient: Patient, kind: str, *, to: str = "", secret: OneTimeSecret | None = None) -> None:
+    """The same as a text message, to the phone on file or to ``to``."""
+    if number := to or patient.phone:
+        _post(kind, to=number, language=patient.language, realm="patient", secret=secret, via="sms")
 
 
 def send_registration_code(secret: OneTimeSecret) -> None:
@@ -173,9 +209,10 @@ def _post(
     realm: str,
     secret: OneTimeSecret | None = None,
     invitation: Invitation | None = None,
+    via: str = "email",
 ) -> None:
     letter = AccountMail.objects.create(
-        kind=kind, to=to, language=language, realm=realm, secret=secret, invitation=invitation
+        kind=kind, to=to, language=language, realm=realm, secret=secret, invitation=invitation, via=via
     )
     transaction.on_commit(lambda: _hand_over(letter.pk))
 
@@ -215,12 +252,29 @@ def send(letter_id: int) -> bool:
 def _try(letter: AccountMail) -> dict[str, Any]:
     """Hand it to the mail server; what is to be noted on the row."""
     try:
-        mail.send(letter.to, *_compose(letter))
+        _hand_in(letter)
     except PartnerDown:
         return {"tries": F("tries") + 1}
     except PartnerRefuses:
         return {"tries": MOST_TRIES}
     return {"sent_at": timezone.now(), "to": ""}
+
+
+def _hand_in(letter: AccountMail) -> None:
+    """A text's key is another for each try, as is the code it carries: the last to arrive is the one that works."""
+    if letter.via == "sms":
+        sms.send(normal.phone(letter.to), _shortly(letter), key=f"account-{letter.pk}-{letter.tries}")
+    else:
+        mail.send(letter.to, *_compose(letter))
+
+
+def _shortly(letter: AccountMail) -> str:
+    """A text message: what happened, the code where there is one, and whom to call."""
+    _subject, body, page = LETTERS[letter.kind]
+    known = {"phone": settings.SUPPLIER_PHONE}
+    with translation.override(letter.language):
+        parts = [f"{settings.SUPPLIER_NAME}:", str(body), _carried(letter, page), str(NOT_YOU) % known]
+        return " ".join(filter(None, parts))
 
 
 def _compose(letter: AccountMail) -> tuple[str, str]:

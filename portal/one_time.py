@@ -20,6 +20,8 @@ LIFE = {
     "enrolment": timedelta(hours=24),
     "registration": timedelta(minutes=10),
     "email": timedelta(minutes=30),
+    "portal_code": timedelta(minutes=5),
+    "verify": timedelta(minutes=10),
 }
 CODE_DIGITS = 8
 MOST_TRIES = 5
@@ -31,13 +33,23 @@ def digest_of(given: str) -> str:
 
 
 def issue(
-    purpose: str, *, user: User | None = None, patient: Patient | None = None, new_email: str = ""
+    purpose: str,
+    *,
+    user: User | None = None,
+    patient: Patient | None = None,
+    new_email: str = "",
+    bound_to: str = "",
+    life: timedelta | None = None,
 ) -> OneTimeSecret:
     """A new secret; earlier ones for the same purpose and person are void."""
     void(purpose, user=user, patient=patient)
-    expires_at = timezone.now() + LIFE[purpose]
     return OneTimeSecret.objects.create(
-        purpose=purpose, user=user, patient=patient, new_email=new_email, expires_at=expires_at
+        purpose=purpose,
+        user=user,
+        patient=patient,
+        new_email=new_email,
+        bound_to=bound_to,
+        expires_at=timezone.now() + (life or LIFE[purpose]),
     )
 
 
@@ -69,9 +81,9 @@ def new_token(secret: OneTimeSecret) -> str:
     return fresh
 
 
-def new_code(secret: OneTimeSecret) -> str:
+def new_code(secret: OneTimeSecret, *, digits: int = CODE_DIGITS) -> str:
     """A code of digits, bound to this secret alone."""
-    code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+    code = f"{secrets.randbelow(10**digits):0{digits}d}"
     secret.digest = _code_digest(secret, code)
     secret.save(update_fields=["digest"])
     return code
@@ -101,5 +113,10 @@ def redeem(secret: OneTimeSecret, code: str) -> bool:
         if not counted.update(tries=F("tries") + 1):
             return False
         held = OneTimeSecret.objects.get(pk=secret.pk)
+    return matches(held, code) and spend(held)
+
+
+def matches(secret: OneTimeSecret, code: str) -> bool:
+    """Whether this is the code of ``secret``, which it neither counts nor uses up."""
     typed = _code_digest(secret, "".join(code.split()))
-    return secrets.compare_digest(typed, held.digest or "") and spend(held)
+    return secrets.compare_digest(typed, secret.digest or "")

@@ -7,6 +7,8 @@
 | ``document_ready`` | a file passed the pipeline | ``document_id`` |
 | ``document_refused`` | a file failed it | ``document_id`` |
 | ``export_ready`` | a copy of a patient's data can be downloaded | ``export_id``, ``patient_id`` |
+| ``verification_tried`` | somebody tried to show who they are | ``verification_id``, ``purpose`` |
+| ``glass_broken`` | a record was opened in an emergency | ``access_id``, ``purpose`` |
 | ``sessions_ended`` | sessions of a user ended (sign-out, time-out, deactivation) | ``user_id``, ``session_ids`` |
 """
 
@@ -17,4 +19,6 @@ order_changed = Signal()
 document_ready = Signal()
 document_refused = Signal()
 export_ready = Signal()
+verification_tried = Signal()
+glass_broken = Signal()
 sessions_ended = Signal()

@@ -16,6 +16,7 @@ ABOUT_A_PATIENT = {
     m.Device: "patient",
     m.Diagnosis: "patient",
     m.Document: "patient",
+    m.EmergencyAccess: "patient",
     m.Invitation: "patient",
     m.OneTimeSecret: "patient",
     m.Order: "patient",
@@ -26,6 +27,8 @@ ABOUT_A_PATIENT = {
     m.ShipmentEvent: "shipment__order__patient",
     m.ShipmentLine: "shipment__order__patient",
     m.Upload: "patient",
+    m.Verification: "patient",
+    m.VerificationLock: "patient",
 }
 ABOUT_RIGHTS_AND_RULES: tuple[type[Any], ...] = (
     m.User,
@@ -34,7 +37,7 @@ ABOUT_RIGHTS_AND_RULES: tuple[type[Any], ...] = (
     m.RecoveryCode,
     WebAuthnCredential,
 )
-ABOUT_RIGHTS_AND_RULES += (m.Practitioner, m.Product)
+ABOUT_RIGHTS_AND_RULES += (m.LevelOpens, m.Practitioner, m.Product, m.VerificationRules)
 QUIET = {
     m.User: ("last_login",),
     m.Upload: ("received",),

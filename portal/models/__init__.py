@@ -26,6 +26,13 @@ from portal.models.people import (
     User,
     UserSession,
 )
+from portal.models.verification import (
+    EmergencyAccess,
+    LevelOpens,
+    Verification,
+    VerificationLock,
+    VerificationRules,
+)
 
 __all__ = [
     "AccessEntry",
@@ -38,7 +45,9 @@ __all__ = [
     "Device",
     "Diagnosis",
     "Document",
+    "EmergencyAccess",
     "Invitation",
+    "LevelOpens",
     "OneTimeSecret",
     "Order",
     "OrderLine",
@@ -59,4 +68,7 @@ __all__ = [
     "Upload",
     "User",
     "UserSession",
+    "Verification",
+    "VerificationLock",
+    "VerificationRules",
 ]

@@ -50,6 +50,8 @@ class OneTimeSecret(models.Model):
         ("enrolment", _("New factor")),
         ("registration", _("Registration")),
         ("email", _("New e-mail address")),
+        ("portal_code", _("Code for an agent")),
+        ("verify", _("Code sent to a caller")),
     ]
 
     ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -60,6 +62,7 @@ class OneTimeSecret(models.Model):
     )
     digest = models.CharField(max_length=64, null=True, unique=True)
     new_email = EncryptedEmailField(blank=True)
+    bound_to = models.CharField(max_length=80, blank=True, help_text=_("The one purpose it was sent for."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
@@ -73,9 +76,12 @@ class OneTimeSecret(models.Model):
 
 
 class AccountMail(models.Model):
-    """A letter about somebody's account, waiting to be sent. The secret it carries is made when it goes."""
+    """A letter or a text about somebody's account, waiting to be sent. The secret it carries is made when it goes."""
 
-    to = EncryptedEmailField(blank=True)
+    VIAS = [("email", _("E-mail")), ("sms", _("Text message"))]
+
+    via = models.CharField(max_length=5, choices=VIAS, default="email")
+    to = EncryptedCharField(max_length=254, blank=True)
     kind = models.CharField(max_length=24)
     language = models.CharField(max_length=2, choices=LANGUAGES, default="en")
     realm = models.CharField(max_length=8, choices=User.REALMS)

@@ -197,10 +197,16 @@ class Patient(models.Model):
     merged_into = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged"
     )
+    email_since = models.DateTimeField(null=True, editable=False)
+    phone_since = models.DateTimeField(null=True, editable=False)
+    address_since = models.DateTimeField(
+        null=True, editable=False, help_text=_("Since when it is unchanged; empty: since the record began.")
+    )
     synthetic = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = PatientQuerySet.as_manager()
+    ADDRESS = ("address_line1", "address_line2", "city", "state", "postal_code")
 
     class Meta:
         indexes = [
@@ -210,6 +216,29 @@ class Patient(models.Model):
 
     def __str__(self) -> str:
         return f"patient {self.account_number}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Whoever changes a contact, and by whatever way, sets its clock anew."""
+        if not self._state.adding and (changed := self._changed_contacts(kwargs.get("update_fields"))):
+            for name in changed:
+                setattr(self, f"{name}_since", timezone.now())
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], *(f"{name}_since" for name in changed)}
+        super().save(*args, **kwargs)
+
+    def _changed_contacts(self, written: Any) -> list[str]:
+        parts = {"email": ("email",), "phone": ("phone",), "address": self.ADDRESS}
+        touched = {
+            name: group for name, group in parts.items() if written is None or set(group) & set(written)
+        }
+        stored = type(self).objects.filter(pk=self.pk).only("email", "phone", *self.ADDRESS).first()
+        if not touched or stored is None:
+            return []
+        return [
+            name
+            for name, group in touched.items()
+            if any(getattr(stored, part) != getattr(self, part) for part in group)
+        ]
 
     @property
     def identity(self) -> str:
@@ -348,6 +377,7 @@ class ContactChange(models.Model):
         ("accepted", _("Accepted")),
         ("refused", _("Refused")),
         ("withdrawn", _("Replaced by a newer wish")),
+        ("stopped", _("Stopped by the patient")),
     ]
 
     ref = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -360,6 +390,17 @@ class ContactChange(models.Model):
     proposed_at = models.DateTimeField(default=timezone.now)
     decided_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     decided_at = models.DateTimeField(null=True, blank=True)
+    asked_on = models.CharField(max_length=80, blank=True, help_text=_("The purpose staff asked it for."))
+    old_since = models.DateTimeField(null=True, blank=True, help_text=_("Since when the old value stood."))
+    delivers_from = models.DateTimeField(
+        null=True, blank=True, help_text=_("When the new value is used for deliveries and payments.")
+    )
+    proves_from = models.DateTimeField(
+        null=True, blank=True, help_text=_("When the new value proves anything.")
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["patient", "field", "-proposed_at"], name="changes_of_contact")]
 
     def __str__(self) -> str:
         return f"contact change {self.pk}"

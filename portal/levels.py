@@ -1,0 +1,208 @@
+"""How sure we are of whom we speak with, and what that opens (R-CASE-3).
+
+Level 0, nobody known; 1, identified, by what somebody knows; 2, verified, by what somebody has: a signed-in
+session, a code from the portal or one sent to a contact of old. A standing holds for one purpose, a case, and
+for the agent who asked; ``MATTERS`` tells what a purpose is about and who is on its line.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, Subquery
+from django.utils import timezone
+
+from config.security import audit
+from portal.access import System
+from portal.models import (
+    Caregiver,
+    EmergencyAccess,
+    LevelOpens,
+    Patient,
+    Verification,
+    VerificationLock,
+    VerificationRules,
+)
+
+NOBODY, IDENTIFIED, VERIFIED = 0, 1, 2
+CHANGES = frozenset({"contact_change", "payment_change"})
+EMERGENCY = "break_glass"
+
+# What the table says until a supplier has one of their own; ``install_defaults`` puts it there to be changed.
+BEGIN_WITH: dict[tuple[str, str], int] = {
+    ("orders", ""): IDENTIFIED,
+    ("appointments", ""): IDENTIFIED,
+    ("asked", ""): IDENTIFIED,
+    ("contact", ""): VERIFIED,
+    ("clinical", ""): VERIFIED,
+    ("insurance", ""): VERIFIED,
+    ("documents", ""): VERIFIED,
+    ("contact_change", ""): VERIFIED,
+    ("payment_change", ""): VERIFIED,
+    ("asked", "insurance-verification"): IDENTIFIED,
+    ("asked", "prior-authorization"): IDENTIFIED,
+    ("asked", "billing-dispute"): IDENTIFIED,
+    ("asked", "appeal"): IDENTIFIED,
+    ("asked", "clinical-triage"): IDENTIFIED,
+    ("asked", "account-change"): IDENTIFIED,
+}
+
+# What each scope of a caregiver lets them hear of, whatever their level.
+SCOPE_OPENS = {
+    "deliveries": frozenset({"orders", "appointments", "asked"}),
+    "billing": frozenset({"asked", "insurance", "payment_change"}),
+}
+
+
+class NotVerified(PermissionDenied):
+    """The level reached does not open this."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whom we speak with: ``by`` is how we know, ``caregiver`` who speaks where it is not the patient.
+
+    ``playbook`` is the one at hand; until ``emergency`` a broken glass shows all and changes nothing.
+    """
+
+    level: int = NOBODY
+    by: str = ""
+    until: datetime | None = None
+    locked_until: datetime | None = None
+    caregiver: Caregiver | None = None
+    playbook: str = ""
+    opened: frozenset[str] = frozenset()
+    emergency: datetime | None = None
+
+    def opens(self, what: str) -> bool:
+        """Whether ``what`` (a code of ``WHATS``) may be shown or done."""
+        if self.emergency is not None and what not in CHANGES:
+            return True
+        return what in self.opened and self._in_scope(what)
+
+    @property
+    def names(self) -> bool:
+        """Whether the patient's name may be shown."""
+        return self.level >= IDENTIFIED or self.emergency is not None
+
+    def _in_scope(self, what: str) -> bool:
+        if self.caregiver is None or "everything" in self.caregiver.scopes:
+            return True
+        return any(what in SCOPE_OPENS.get(scope, ()) for scope in self.caregiver.scopes)
+
+
+@dataclass(frozen=True)
+class Matter:
+    """What a purpose is about. ``line``: the standing of whoever is on its line now, whichever agent asks."""
+
+    patient_id: int | None
+    line: Standing = Standing()
+    playbook: str = ""
+
+
+# By the word before a purpose's colon: finds the matter of a number, as far as the actor may see it.
+MATTERS: dict[str, Callable[[Any, str], Matter | None]] = {}
+
+
+def rules() -> VerificationRules:
+    """The figures in force."""
+    return VerificationRules.objects.first() or VerificationRules(pk=1)
+
+
+def matter_of(actor: Any, purpose: str) -> Matter | None:
+    word, _, number = purpose.partition(":")
+    return MATTERS[word](actor, number) if word in MATTERS else None
+
+
+def standing(actor: Any, patient: Patient, *, purpose: str) -> Standing:
+    """How sure we are on this purpose; level 0 where the purpose is about somebody else or nobody."""
+    locked, emergency = _limits(actor, patient)
+    matter, best = matter_of(actor, purpose), Standing()
+    if matter is not None and matter.patient_id == patient.pk:
+        asked = _asked(actor, patient, purpose)
+        best = max(asked, matter.line, key=lambda one: (one.level, one.caregiver is None))
+        best = replace(best, playbook=matter.playbook, opened=opened_by(best.level, matter.playbook))
+    return replace(best, locked_until=locked, emergency=emergency)
+
+
+def _limits(actor: Any, patient: Patient) -> tuple[datetime | None, datetime | None]:
+    """Until when verification is locked, and until when an emergency is open to the actor; in one query."""
+    locks = VerificationLock.objects.filter(patient=OuterRef("pk"), lifted_at=None, until__gt=timezone.now())
+    held = EmergencyAccess.objects.filter(
+        patient=OuterRef("pk"), user_id=actor.pk or 0, until__gt=timezone.now()
+    )
+    found = Patient.objects.filter(pk=patient.pk).values_list(
+        Subquery(locks.order_by("-until").values("until")[:1]),
+        Subquery(held.order_by("-until").values("until")[:1]),
+    )
+    locked, emergency = found.first() or (None, None)
+    return locked, emergency
+
+
+def _asked(actor: Any, patient: Patient, purpose: str) -> Standing:
+    """What this agent found out on this purpose, in force still."""
+    rows = Verification.objects.filter(
+        patient=patient, purpose=purpose, agent_id=actor.pk, passed=True, ended_at=None
+    )
+    found = rows.filter(expires_at__gt=timezone.now()).select_related("caregiver").order_by("-level", "-at")
+    for row in found if actor.pk else ():
+        if row.caregiver is None or in_force(row.caregiver):
+            return Standing(row.level, row.how, row.expires_at, caregiver=row.caregiver)
+    return Standing()
+
+
+def in_force(caregiver: Caregiver) -> bool:
+    return bool(Caregiver.objects.in_force().filter(pk=caregiver.pk).exists())
+
+
+def opens(level: int, what: str, playbook: str = "") -> bool:
+    """Whether ``level`` opens ``what``, with the playbook at hand."""
+    return what in opened_by(level, playbook)
+
+
+def opened_by(level: int, playbook: str = "") -> frozenset[str]:
+    """What ``level`` opens; at level 1 what the playbook at hand needs, where the table says so."""
+    if level < IDENTIFIED:
+        return frozenset()
+    table = _table()
+    if level >= VERIFIED:
+        return frozenset(what for what, _playbook in table)
+    known = {key for key, at in table.items() if at <= level}
+    narrowed = {what for what, of in known if of == playbook}
+    return frozenset(narrowed or {what for what, of in known if not of})
+
+
+def _table() -> dict[tuple[str, str], int]:
+    rows = LevelOpens.objects.values_list("what", "playbook", "level")
+    return {(what, playbook): level for what, playbook, level in rows} or BEGIN_WITH
+
+
+def require_opened(actor: Any, patient: Patient, *, purpose: str, what: str) -> None:
+    """Raise NotVerified, and say so on the trail, unless the standing on this purpose opens ``what``."""
+    if isinstance(actor, System) or standing(actor, patient, purpose=purpose).opens(what):
+        return
+    with audit.acting(purpose=purpose):
+        audit.event("denied", subjects=[patient], what=f"not verified: {what}", outcome="denied")
+    raise NotVerified(what)
+
+
+def locked_until(patient: Patient) -> datetime | None:
+    """Until when nobody is verified as this patient, or None."""
+    locks = VerificationLock.objects.filter(patient=patient, lifted_at=None, until__gt=timezone.now())
+    last: datetime | None = locks.order_by("-until").values_list("until", flat=True).first()
+    return last
+
+
+def emergency_of(actor: Any, patient: Patient) -> EmergencyAccess | None:
+    """The emergency that opens this patient's record to this actor now, or None."""
+    if actor.pk is None:
+        return None
+    held = EmergencyAccess.objects.filter(user_id=actor.pk, patient=patient, until__gt=timezone.now())
+    found: EmergencyAccess | None = held.order_by("-until").first()
+    return found
