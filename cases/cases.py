@@ -6,7 +6,7 @@ act is a CaseEvent in the case's line of time.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -14,7 +14,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases import live, numbers, surveys
+from cases import gate, live, numbers, repeats, surveys, telling
+from cases.gate import Ending
 from cases.models import Case, CaseEvent, Conversation, Reason, Team
 from cases.people import shown_name
 from cases.signals import case_changed
@@ -23,6 +24,10 @@ from portal.access import allowed, require
 from portal.models import Order, Patient, User
 
 CHANGEABLE = ("reason", "priority", "product_line", "order", "subject")
+CLOSING = (
+    *("state", "closed_at", "unread", "waiting_on", "disposition", "next_step", "reason"),
+    *("next_contact_on", "snoozed_until", "wake_only_then"),
+)
 
 
 @dataclass
@@ -66,6 +71,7 @@ def open_case(
             **_by_reason(reason, order),
         )
         record(actor, case, "opened", {"channel": channel})
+        note_repeat(actor, case)
         if note:
             _keep_note(actor, case, note)
     return case
@@ -92,10 +98,10 @@ def assign(actor: Any, *, case: Case, to: User, version: int | None = None) -> C
         require(actor, "cases.assign_others")
     _require_desk(to)
     with transaction.atomic():
-        case = _locked(case, version)
+        case = locked(case, version)
         case.owner = to
         case.state = "open" if case.state == "new" else case.state
-        _save(case, "owner", "state")
+        save(case, "owner", "state")
         record(actor, case, "assigned", {"to": shown_name(to)})
     return case
 
@@ -104,9 +110,9 @@ def release(actor: Any, *, case: Case, version: int | None = None) -> Case:
     """Put a case back where everybody sees it."""
     require(actor, "cases.assign", case)
     with transaction.atomic():
-        case = _locked(case, version)
+        case = locked(case, version)
         case.owner = None
-        _save(case, "owner")
+        save(case, "owner")
         record(actor, case, "released")
     return case
 
@@ -127,9 +133,9 @@ def transfer(
     if to is not None:
         _require_desk(to)
     with transaction.atomic():
-        case = _locked(case, version)
+        case = locked(case, version)
         case.owner, case.team = to, team or case.team
-        _save(case, "owner", "team")
+        save(case, "owner", "team")
         record(actor, case, "transferred", {"to": shown_name(to) if to else str(team)})
         if note:
             _keep_note(actor, case, note)
@@ -152,22 +158,56 @@ def change(actor: Any, *, case: Case, version: int | None = None, **values: Any)
     if "subject" in values:
         values["subject"] = redact(values["subject"]).text
     with transaction.atomic():
-        case = _locked(case, version)
+        case = locked(case, version)
+        _hasten(case, values)
         for name, value in values.items():
             setattr(case, name, value)
-        _save(case, *values, *(["subject_tokens"] if "subject" in values else []))
+        save(case, *values, *(["subject_tokens"] if "subject" in values else []))
         record(actor, case, "changed", {"fields": sorted(values)})
+        if "reason" in values:
+            note_repeat(actor, case)
     return case
 
 
-def wait(actor: Any, *, case: Case, version: int | None = None) -> Case:
-    """The customer has the next word."""
-    require(actor, "cases.work", case)
+def _hasten(case: Case, values: dict[str, Any]) -> None:
+    """A reason whose cases go before all others makes the case as urgent as that, unless a priority is named."""
+    reason = values.get("reason")
+    if reason is not None and reason.lane and reason.priority < case.priority:
+        values.setdefault("priority", reason.priority)
+
+
+def note_repeat(actor: Any, case: Case) -> None:
+    """Write down which closed case came back with this one, as soon as that can be known."""
+    before = repeats.of(case)
+    if before is not None and case.repeat_of_id != before.pk:
+        case.repeat_of = before
+        save(case, "repeat_of")
+        record(actor, case, "linked", {"kind": "repeat", "to": before.number})
+
+
+def raise_tier(actor: Any, *, case: Case, tier: int) -> Case:
+    """Say how far a case has been handed up. It never comes down by this."""
+    require(actor, "cases.escalate", case)
     with transaction.atomic():
-        case = _locked(case, version)
-        case.state = "waiting"
-        _save(case, "state")
-        record(actor, case, "changed", {"fields": ["state"]})
+        case = locked(case, None)
+        if case.tier < tier:
+            case.tier = tier
+            save(case, "tier")
+    return case
+
+
+def wait(actor: Any, *, case: Case, on: str = "customer", version: int | None = None) -> Case:
+    """Somebody else has the next word. The clocks stand still for the customer alone: others we chase."""
+    require(actor, "cases.work", case)
+    if on not in dict(Case.WAITED_FOR):
+        raise ValidationError(_("Say who the case waits for."))
+    with transaction.atomic():
+        case = locked(case, version)
+        if case.state == "closed":
+            raise ValidationError(_("This case is closed: it waits for nobody."))
+        case.waiting_on, case.state = on, "waiting" if on == "customer" else "open"
+        save(case, "state", "waiting_on")
+        record(actor, case, "changed", {"fields": ["state"], "waiting_on": on})
     return case
 
 
@@ -178,31 +218,48 @@ def close(
     disposition: str,
     next_step: str,
     reason: Reason | None = None,
+    next_contact: date | None = None,
+    children: str = "",
     version: int | None = None,
 ) -> Case:
-    """The one gate a case leaves by: how it ended, what comes next, what it was about."""
+    """The one gate a case leaves by: how it ended, what comes next, what it was about.
+
+    ``children`` says what becomes of open cases under it: ``close`` or ``leave``. Raises ValidationError by field.
+    """
     require(actor, "cases.work", case)
-    reason = reason or case.reason
-    _refuse_half_closed(disposition, next_step, reason)
+    ending = Ending(disposition, next_step, reason, next_contact)
     with transaction.atomic():
-        case = _locked(case, version)
-        case.state, case.closed_at, case.unread = "closed", timezone.now(), 0
-        case.disposition, case.next_step, case.reason = disposition, next_step.strip(), reason
-        _save(case, "state", "closed_at", "unread", "disposition", "next_step", "reason")
-        record(actor, case, "closed", {"disposition": disposition})
-        _close_chats(actor, case)
-        surveys.asked_after_close(case)
+        under = list(case.children.open().values_list("pk", flat=True))
+        held = locked_together([case.pk, *(under if children == "close" else [])])
+        case = _unchanged(held.pop(case.pk), version)
+        if case.state == "closed":
+            raise ValidationError(_("This case is closed already."))
+        gate.refuse_unsaid_children(len(under), children)
+        for child in held.values():
+            _close_child(actor, child, ending)
+        _end(actor, case, ending.of(case))
     return case
 
 
-def _refuse_half_closed(disposition: str, next_step: str, reason: Reason | None) -> None:
-    missing = {
-        "disposition": None if disposition in dict(Case.DISPOSITIONS) else _("Say how it ended."),
-        "next_step": None if next_step.strip() else _("Say what comes next, or that nothing does."),
-        "reason": None if reason else _("Say what it was about."),
-    }
-    if wrong := {name: text for name, text in missing.items() if text}:
-        raise ValidationError(wrong)
+def _close_child(actor: Any, case: Case, ending: Ending) -> None:
+    require(actor, "cases.work", case)
+    try:
+        if case.state != "closed":
+            _end(actor, case, ending.of(case, own_reason=True))
+    except ValidationError as error:
+        words = " ".join(error.messages)
+        raise ValidationError({"children": f"{case.number}: {words}"}) from None
+
+
+def _end(actor: Any, case: Case, ending: Ending) -> None:
+    gate.refuse_half_closed(case, ending)
+    case.state, case.closed_at, case.unread, case.waiting_on = "closed", timezone.now(), 0, ""
+    case.disposition, case.next_step, case.reason = ending.disposition, ending.next_step, ending.reason
+    case.next_contact_on, case.snoozed_until, case.wake_only_then = ending.next_contact, None, False
+    save(case, *CLOSING)
+    record(actor, case, "closed", {"disposition": ending.disposition})
+    _close_chats(actor, case)
+    surveys.asked_after_close(case)
 
 
 def _close_chats(actor: Any, case: Case) -> None:
@@ -215,13 +272,20 @@ def _close_chats(actor: Any, case: Case) -> None:
 def reopen(actor: Any, *, case: Case, version: int | None = None) -> Case:
     require(actor, "cases.work", case)
     with transaction.atomic():
-        case = _locked(case, version)
+        case = locked(case, version)
         if case.state != "closed":
             raise ValidationError(_("This case is open."))
-        case.state, case.closed_at = "open", None
-        _save(case, "state", "closed_at")
+        _refuse_merged(case)
+        case.state, case.closed_at, case.next_contact_on = "open", None, None
+        save(case, "state", "closed_at", "next_contact_on")
         record(actor, case, "reopened")
     return case
+
+
+def _refuse_merged(case: Case) -> None:
+    if case.merged_into is not None:
+        words = _("This case went into %(into)s: undo the merge instead.")
+        raise ValidationError(words % {"into": case.merged_into.number})
 
 
 def seen(actor: Any, *, case: Case) -> None:
@@ -232,15 +296,24 @@ def seen(actor: Any, *, case: Case) -> None:
 
 
 # --- underneath --------------------------------------------------------------------------------------
-def _locked(case: Case, version: int | None) -> Case:
-    """The case under lock, its live conversations before it, as the writer takes them."""
-    list(
-        Conversation.objects.filter(case=case).order_by("pk").select_for_update(no_key=True).values_list("pk")
-    )
-    fresh: Case = Case.objects.select_for_update(no_key=True, of=("self",)).get(pk=case.pk)
-    if version is not None and fresh.version != version:
-        raise _conflict(fresh)
-    return fresh
+def locked(case: Case, version: int | None = None) -> Case:
+    """The case under lock, its conversations before it, as the writer takes them."""
+    return _unchanged(locked_together([case.pk])[case.pk], version)
+
+
+def locked_together(cases: Iterable[int]) -> dict[int, Case]:
+    """Several cases under lock by their ids: all their conversations first, everything in the order of its key."""
+    wanted = list(cases)
+    threads = Conversation.objects.filter(case__in=wanted).order_by("pk")
+    list(threads.select_for_update(no_key=True).values_list("pk"))
+    rows = Case.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=wanted)
+    return {case.pk: case for case in rows.order_by("pk")}
+
+
+def _unchanged(case: Case, version: int | None) -> Case:
+    if version is not None and case.version != version:
+        raise _conflict(case)
+    return case
 
 
 def _conflict(case: Case) -> Conflict:
@@ -250,7 +323,8 @@ def _conflict(case: Case) -> Conflict:
     return Conflict(shown_name(last.actor) if last.actor else last.actor_name, last.kind, last.at)
 
 
-def _save(case: Case, *fields: str) -> None:
+def save(case: Case, *fields: str) -> None:
+    """Write these fields of a locked case, as a new version of it."""
     case.version += 1
     case.save(update_fields=[*fields, "version"])
 
@@ -261,6 +335,7 @@ def record(actor: Any, case: Case, kind: str, detail: dict[str, Any] | None = No
         {"actor": actor} if isinstance(actor, User) else {"actor_name": getattr(actor, "name", "")[:40]}
     )
     CaseEvent.objects.create(case=case, kind=kind, detail=detail or {}, **who)
+    telling.tell_followers(case.pk, kind, by=getattr(actor, "pk", None))
     transaction.on_commit(lambda: _tell(case.pk, kind))
 
 

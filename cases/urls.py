@@ -1,6 +1,6 @@
 from django.urls import path
 
-from cases import urls_portal
+from cases import urls_portal, webhooks
 from cases.views import chat, widget
 
 app_name = "cases"
@@ -13,8 +13,12 @@ urlpatterns = [
     path("privacy/", widget.privacy, name="privacy"),
     path("chat/<uuid:ref>/messages", chat.messages, name="chat-messages"),
     path("chat/<uuid:ref>/close", chat.close, name="chat-close"),
+    path("chat/<uuid:ref>/files/<uuid:document>", chat.file, name="chat-file"),
     path("chat/<uuid:ref>/uploads", chat.upload, name="chat-upload"),
     path("chat/<uuid:ref>/uploads/", chat.upload, name="chat-uploads"),
     path("chat/<uuid:ref>/uploads/<uuid:upload_ref>/", chat.upload_chunk, name="chat-upload-chunk"),
     path("chat/<uuid:ref>/uploads/<uuid:upload_ref>/finish/", chat.upload_finish, name="chat-upload-finish"),
+    path("webhooks/voice/<uuid:ref>/", webhooks.voice, name="voice"),
+    path("webhooks/voice/<uuid:ref>/digits/", webhooks.voice_digits, name="voice-digits"),
+    path("webhooks/voice/<uuid:ref>/status/", webhooks.voice_status, name="voice-status"),
 ]

@@ -253,6 +253,11 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "" if PRODUCTION else "porta
 SMS_URL = env.text("SMS_URL", "" if PRODUCTION else f"{SANDBOX_URL}/sms")
 SMS_TOKEN = env.secret("SMS_TOKEN", "" if PRODUCTION else "demo-sms-token")
 SMS_FROM = env.text("SMS_FROM", SUPPLIER_PHONE)
+# Calls out, in Twilio's REST shape. Without an address nobody is called: pages go by text and e-mail.
+VOICE_URL = env.text("VOICE_URL", "" if PRODUCTION else f"{SANDBOX_URL}/voice")
+VOICE_ACCOUNT = env.text("VOICE_ACCOUNT", "" if PRODUCTION else "ACdemo")
+VOICE_TOKEN = env.secret("VOICE_TOKEN", "" if PRODUCTION else "demo-voice-token")
+VOICE_FROM = env.text("VOICE_FROM", SUPPLIER_PHONE)
 # Where customers follow a parcel; ``{number}`` is its tracking number.
 CARRIER_TRACKING_URLS = {
     carrier: env.text(

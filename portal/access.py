@@ -133,10 +133,14 @@ PUBLIC = frozenset(
         "cases:chat-widget",
         "cases:chat-messages",
         "cases:chat-close",
+        "cases:chat-file",
         "cases:chat-upload",
         "cases:chat-uploads",
         "cases:chat-upload-chunk",
         "cases:chat-upload-finish",
+        "cases:voice",
+        "cases:voice-digits",
+        "cases:voice-status",
     }
 )
 

@@ -254,6 +254,11 @@ class Case(models.Model):
                 fields=["team", "-last_contact_at", "-id"], condition=~Q(state="closed"), name="open_by_team"
             ),
             models.Index(
+                fields=["-last_contact_at", "-id"],
+                condition=Q(tier__gt=1) & ~Q(state="closed"),
+                name="escalated_cases",
+            ),
+            models.Index(
                 fields=["snoozed_until", "id"],
                 condition=Q(snoozed_until__isnull=False),
                 name="snoozed_cases",

@@ -95,10 +95,15 @@ URLS: dict[str, set[str] | str] = {
     "cases:privacy": PUBLIC,
     "cases:chat-messages": PUBLIC,
     "cases:chat-close": PUBLIC,
+    "cases:chat-file": PUBLIC,
     "cases:chat-upload": PUBLIC,
     "cases:chat-uploads": PUBLIC,
     "cases:chat-upload-chunk": PUBLIC,
     "cases:chat-upload-finish": PUBLIC,
+    # the telephone company's signature is asked for
+    "cases:voice": PUBLIC,
+    "cases:voice-digits": PUBLIC,
+    "cases:voice-status": PUBLIC,
     "billing:coverage": CUSTOMERS,
     "agents:console": DESK,
     "agents:view": DESK,
@@ -138,10 +143,14 @@ WITHOUT_CSRF_TOKEN = {
     "cases:chat-start",
     "cases:chat-messages",
     "cases:chat-close",
+    "cases:chat-file",
     "cases:chat-upload",
     "cases:chat-uploads",
     "cases:chat-upload-chunk",
     "cases:chat-upload-finish",
+    "cases:voice",
+    "cases:voice-digits",
+    "cases:voice-status",
 }
 
 # To a conversation that is not one's own, nobody.

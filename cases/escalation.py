@@ -1,0 +1,294 @@
+"""Handing a case up: who asked and why, who took it on, and what became of it. The only writer of escalations.
+
+An escalation and its first pages are one transaction. It is never told the customer: no page, frame, copy or
+notice of theirs reads these rows.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cases import cases, paging
+from cases.cases import Conflict
+from cases.models import Case, Escalation, EscalationPolicy, Page
+from cases.models.escalation import LANES, TIERS
+from cases.people import shown_name
+from config.security.redaction import redact
+from portal.access import System, allowed, require
+from portal.models import User
+from portal.npi import npi_ok
+
+CLIMBER = System("forgotten cases")
+LANE_NAMES = dict(LANES)
+
+
+class NoPolicy(ValidationError):
+    """No active policy says whom this lane calls."""
+
+
+def escalate(
+    actor: Any,
+    *,
+    case: Case,
+    lane: str,
+    why: str,
+    symptoms: str = "",
+    clinician: str = "",
+    tier: int | None = None,
+) -> Escalation:
+    """Hand a case up a lane (specialist, clinical, manager) and page whom its policy names.
+
+    Raises ValidationError in words: nothing said, a clinical one without symptoms, one that runs already.
+    """
+    require(actor, "cases.escalate", case)
+    _refuse_half_said(lane, why, symptoms, tier)
+    clinician = clinician_id(clinician)
+    with transaction.atomic():
+        case = cases.raise_tier(actor, case=case, tier=tier or TIERS[lane])
+        _refuse_second(case, lane)
+        escalation = _open(actor, case, policy_for(lane, case), tier or TIERS[lane], redact(why.strip()).text)
+        escalation.symptoms, escalation.clinician = redact(symptoms.strip()).text, clinician
+        escalation.save()
+        cases.record(actor, case, "escalated", {"to": str(LANE_NAMES[lane]), "tier": escalation.tier})
+        paging.begin(escalation)
+    return escalation
+
+
+def _refuse_half_said(lane: str, why: str, symptoms: str, tier: int | None) -> None:
+    wrong: dict[str, Any] = {}
+    if lane not in TIERS:
+        wrong["lane"] = _("Choose who is called.")
+    if tier not in (None, 2, 3):
+        wrong["lane"] = _("A case is handed up to tier 2 or 3.")
+    if not why.strip():
+        wrong["why"] = _("Say why.")
+    if lane == "clinical" and not symptoms.strip():
+        wrong["symptoms"] = _("Write down the symptoms: whoever is called decides by them.")
+    if wrong:
+        raise ValidationError(wrong)
+
+
+def clinician_id(said: str) -> str:
+    """An NPI, or ``staff-<number>`` of one of ours by their id. Raises ValidationError in words."""
+    said = said.strip()
+    if not said or npi_ok(said):
+        return said
+    if said.isdecimal():
+        raise ValidationError({"clinician": _("This is not an NPI: its check digit does not fit.")})
+    ours = User.objects.filter(ref=said, realm="staff").first() if len(said) == 36 else None
+    if ours is None or "clinician" not in ours.role_names():
+        raise ValidationError({"clinician": _("Give an NPI of ten digits, or choose one of our clinicians.")})
+    return f"staff-{ours.pk}"
+
+
+def policy_for(lane: str, case: Case) -> EscalationPolicy:
+    """The lane's policy for the family of the case's reason, or its general one."""
+    family = case.reason.family if case.reason else ""
+    found = EscalationPolicy.objects.filter(lane=lane, active=True, family__in={"", family})
+    policy: EscalationPolicy | None = found.order_by("-family").first()
+    if policy is None:
+        raise NoPolicy(
+            {"lane": _("Nobody is named for this yet. A supervisor sets up the escalation policy.")}
+        )
+    return policy
+
+
+def _refuse_second(case: Case, lane: str) -> None:
+    running = Escalation.objects.live().filter(case=case, lane=lane).first()
+    if running is not None:
+        since = timezone.localtime(running.opened_at).strftime("%H:%M")
+        raise ValidationError(
+            {"lane": _("This has been escalated there already, at %(at)s.") % {"at": since}}
+        )
+
+
+def _open(actor: Any, case: Case, policy: EscalationPolicy, tier: int, why: str) -> Escalation:
+    now = timezone.now()
+    person = actor if isinstance(actor, User) else None
+    return Escalation(
+        case=case,
+        policy=policy,
+        lane=policy.lane,
+        tier=tier,
+        why=why,
+        opened_by=person,
+        opened_by_name="" if person else getattr(actor, "name", "")[:40],
+        opened_at=now,
+        acknowledge_by=_after(policy, now, policy.acknowledge_minutes),
+        due_at=_after(policy, now, policy.resolve_minutes),
+    )
+
+
+def _after(policy: EscalationPolicy, start: datetime, minutes: int) -> datetime:
+    if policy.around_the_clock:
+        return start + timedelta(minutes=minutes)
+    from cases import calendars  # business time belongs to the clocks, which listen to us
+
+    return calendars.add(calendars.supplier(), start, minutes)
+
+
+# --- taken on, ended -----------------------------------------------------------------------------------
+def acknowledge(
+    actor: Any, *, escalation: Escalation, through: str = "console", page: Page | None = None
+) -> Escalation:
+    """Take an escalation on: the paging stops. Conflict names whoever was faster; twice is once."""
+    require(actor, "pages.acknowledge", escalation)
+    with transaction.atomic():
+        held = _locked(escalation)
+        if not _may_take(actor, held):
+            raise PermissionDenied("pages.acknowledge")
+        if held.state == "acknowledged" and held.acknowledged_by_id == actor.pk:
+            return held
+        _refuse_taken(held)
+        now = timezone.now()
+        held.state, held.acknowledged_by, held.acknowledged_at = "acknowledged", actor, now
+        held.acknowledged_through, held.next_step_at = through, None
+        if held.lane == "clinical" and not held.clinician:
+            held.clinician = f"staff-{actor.pk}"
+        held.save()
+        paging.stop(held, by=actor, through=through, page=page)
+        cases.record(actor, held.case, "acknowledged", {"to": str(LANE_NAMES[held.lane])})
+    return held
+
+
+def _may_take(actor: Any, escalation: Escalation) -> bool:
+    """Whoever was paged, and whoever runs the floor."""
+    return allowed(actor, "floor.manage") or escalation.pages.filter(person_id=actor.pk).exists()
+
+
+def _refuse_taken(escalation: Escalation) -> None:
+    if escalation.state == "paging":
+        return
+    by = escalation.acknowledged_by or escalation.ended_by
+    at = escalation.ended_at or escalation.acknowledged_at or escalation.opened_at
+    raise Conflict(shown_name(by) if by else "", escalation.state, at)
+
+
+def resolve(actor: Any, *, escalation: Escalation, outcome: str) -> Escalation:
+    """Done: what was decided stays on record."""
+    return _end(actor, escalation, "resolved", outcome, _("Say what was decided."))
+
+
+def stand_down(actor: Any, *, escalation: Escalation, outcome: str) -> Escalation:
+    """Not needed after all, and why."""
+    return _end(actor, escalation, "stood_down", outcome, _("Say why it is not needed."))
+
+
+def _end(actor: Any, escalation: Escalation, state: str, outcome: str, missing: str) -> Escalation:
+    require(actor, "cases.escalate", escalation)
+    if not outcome.strip():
+        raise ValidationError({"outcome": missing})
+    with transaction.atomic():
+        held = _locked(escalation)
+        if held.state not in Escalation.LIVE:
+            _refuse_taken(held)
+        if not _may_end(actor, held):
+            raise PermissionDenied("cases.escalate")
+        held.state, held.ended_at, held.next_step_at = state, timezone.now(), None
+        held.ended_by = actor if isinstance(actor, User) else None
+        held.outcome = redact(outcome.strip()).text
+        held.save()
+        paging.stop(held)
+        cases.record(actor, held.case, "escalated", {"to": str(held.get_state_display())})
+    return held
+
+
+def _may_end(actor: Any, escalation: Escalation) -> bool:
+    """Whoever asked, took it on or was paged, the floor, and the system."""
+    theirs = {escalation.opened_by_id, escalation.acknowledged_by_id}
+    return isinstance(actor, System) or actor.pk in theirs or _may_take(actor, escalation)
+
+
+def _locked(escalation: Escalation) -> Escalation:
+    rows = Escalation.objects.select_for_update(no_key=True, of=("self",))
+    held: Escalation = rows.select_related("case", "policy", "acknowledged_by", "ended_by").get(
+        pk=escalation.pk
+    )
+    return held
+
+
+# --- climbing by itself --------------------------------------------------------------------------------
+def climb(case_id: int) -> Escalation | None:
+    """A clock of the case ran out: one tier up, where a policy takes forgotten cases. Twice is once."""
+    case = Case.objects.select_related("reason").filter(pk=case_id).exclude(state="closed").first()
+    if case is None or case.tier >= TIERS["manager"]:
+        return None
+    lane = "specialist" if case.tier < TIERS["specialist"] else "manager"
+    return _by_itself(case, lane, _("A promised time has passed without an answer."))
+
+
+def _by_itself(case: Case, lane: str, why: str) -> Escalation | None:
+    if Escalation.objects.live().filter(case=case, lane=lane).exists():
+        return None
+    try:
+        if not policy_for(lane, case).takes_forgotten:
+            return None
+        return escalate(CLIMBER, case=case, lane=lane, why=why)
+    except ValidationError:
+        return None  # no policy names anybody, or a colleague was faster
+
+
+def running_out() -> list[int]:
+    """Escalations whose own time is over and was not acted upon yet."""
+    over = Escalation.objects.live().filter(due_at__lte=timezone.now(), overdue_at=None)
+    return list(over.order_by("due_at").values_list("pk", flat=True)[: paging.AT_ONCE])
+
+
+def run_out(escalation_id: int) -> bool:
+    """The time of an escalation is over: it goes on to the manager, and there to every supervisor."""
+    with transaction.atomic():
+        rows = Escalation.objects.live().select_for_update(skip_locked=True, of=("self",))
+        waiting = rows.select_related("case__reason", "policy").filter(overdue_at=None)
+        escalation = waiting.filter(pk=escalation_id, due_at__lte=timezone.now()).first()
+        if escalation is None:
+            return False
+        escalation.overdue_at = timezone.now()
+        escalation.save(update_fields=["overdue_at"])
+        cases.record(CLIMBER, escalation.case, "escalated", {"to": _("time is over")})
+        if escalation.lane == "manager":
+            paging.call_supervisors(escalation)
+        else:
+            _by_itself(escalation.case, "manager", _("An escalation was not resolved in time."))
+    return True
+
+
+def case_closed(case_id: int) -> int:
+    """What a closed case no longer needs is stood down; a clinical page goes on until a clinician has it."""
+    left = Escalation.objects.live().filter(case_id=case_id)
+    ended = left.exclude(lane="clinical", state="paging")
+    for escalation in ended:
+        stand_down(CLIMBER, escalation=escalation, outcome=_("The case was closed."))
+    return len(ended)
+
+
+# --- shown ---------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Ratios:
+    """Of the cases opened in a time, the shares that were handed up (R-SLA-5). Shown apart."""
+
+    cases: int
+    phone_or_manager: int
+    clinical_or_billing: int
+
+    @property
+    def to_phone_or_manager(self) -> float | None:
+        return self.phone_or_manager / self.cases if self.cases else None
+
+    @property
+    def to_clinical_or_billing(self) -> float | None:
+        return self.clinical_or_billing / self.cases if self.cases else None
+
+
+def ratios(start: datetime, end: datetime) -> Ratios:
+    """Counted by case: twice to a manager is one. To phone: begun elsewhere and then spoken of by phone."""
+    opened = Case.objects.filter(opened_at__gte=start, opened_at__lt=end)
+    by_phone = Q(conversations__channel="phone") & ~Q(channel="phone")
+    up = opened.filter(Q(escalations__lane="manager") | by_phone).values("pk").distinct()
+    aside = opened.filter(escalations__lane__in=["clinical", "specialist"]).values("pk").distinct()
+    return Ratios(opened.count(), up.count(), aside.count())

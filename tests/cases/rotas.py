@@ -1,0 +1,76 @@
+"""Rotas, chains and the people in them, as small as a test needs them."""
+
+from datetime import date, time
+from typing import Any
+
+from cases.models import (
+    Case,
+    Escalation,
+    EscalationPolicy,
+    PagingContact,
+    PolicyStep,
+    Rota,
+    RotaLayer,
+    RotaMember,
+    RotaRestriction,
+)
+from portal.models import User
+from tests.factories import CaseFactory, UserFactory
+
+CHICAGO = "America/Chicago"
+
+
+def clinician(name: str = "Cleo Clinic", **kwargs: Any) -> User:
+    """Somebody who may be paged, with a number of their own."""
+    user: User = UserFactory(roles=kwargs.pop("roles", ["clinician"]), display_name=name, **kwargs)
+    PagingContact.objects.create(user=user, phone=f"+1512555{user.pk % 10_000:04d}")
+    return user
+
+
+def rota(code: str = "clinical", zone: str = CHICAGO) -> Rota:
+    return Rota.objects.create(code=code, name=code.title(), time_zone=zone)
+
+
+def layer(of: Rota, *people: User, **values: Any) -> RotaLayer:
+    """A layer whose people hand over each week on Mondays at eight, unless said otherwise."""
+    usual = {"name": "First", "begins_on": date(2026, 1, 5), "hand_over_at": time(8), "turn_days": 7}
+    made = RotaLayer.objects.create(rota=of, **(usual | values))
+    for place, person in enumerate(people, 1):
+        RotaMember.objects.create(layer=made, user=person, place=place)
+    return made
+
+
+def serves(of: RotaLayer, start: str, end: str, weekday: int | None = None) -> RotaRestriction:
+    return RotaRestriction.objects.create(
+        layer=of, weekday=weekday, from_time=time.fromisoformat(start), until_time=time.fromisoformat(end)
+    )
+
+
+def policy(lane: str = "clinical", of: Rota | None = None, *steps: dict[str, Any], **values: Any) -> Any:
+    """A chain: by default whoever is on duty by text, then whoever stands behind them, ten minutes each."""
+    made = EscalationPolicy.objects.create(
+        code=f"{lane}-{values.get('family', '')}", name=lane.title(), lane=lane, rota=of, **values
+    )
+    chain = steps or ({"who": "on_duty"}, {"who": "backup"})
+    for place, step in enumerate(chain, 1):
+        PolicyStep.objects.create(policy=made, place=place, **({"channels": ["console", "sms"]} | step))
+    return made
+
+
+def clinical_desk() -> tuple[User, User, EscalationPolicy]:
+    """Two clinicians, one behind the other, and the chain that calls them."""
+    first, second = clinician("Cleo Clinic"), clinician("Dana Second")
+    of = rota()
+    layer(of, first)
+    layer(of, second, name="Second", rank=2)
+    return first, second, policy("clinical", of)
+
+
+def open_case(**kwargs: Any) -> Case:
+    case: Case = CaseFactory(state="open", **kwargs)
+    return case
+
+
+def paged(escalation: Escalation) -> list[tuple[str, str, str]]:
+    """Who was paged how and how it stands, in order."""
+    return [(page.person.display_name, page.channel, page.state) for page in escalation.pages.order_by("pk")]
