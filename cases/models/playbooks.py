@@ -1,7 +1,7 @@
 """Playbooks: how a matter is worked step by step, their versions, and what was done by them on a case."""
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -69,8 +69,7 @@ class PlaybookVersion(models.Model):
                 fields=["playbook"], condition=Q(state__in=["draft", "review"]), name="one_draft_per_playbook"
             ),
             models.CheckConstraint(
-                condition=~Q(state="published")
-                | Q(published_at__isnull=False, effective_from__isnull=False),
+                condition=~Q(state="published") | Q(published_at__isnull=False, effective_from__isnull=False),
                 name="published_playbooks_say_when",
             ),
         ]
@@ -86,8 +85,9 @@ class OfCaseQuerySet(OfPatientQuerySet):
     patient_path = "case__patient"
 
     def visible_to(self, user: Any) -> "OfCaseQuerySet":
-        seen: OfCaseQuerySet = super().visible_to(user)
-        return seen if getattr(user, "realm", None) in {STAFF_REALM, "system"} else self.none()
+        if getattr(user, "realm", None) not in {STAFF_REALM, "system"}:
+            return self.none()
+        return cast(OfCaseQuerySet, super().visible_to(user))
 
 
 class OfRunQuerySet(OfCaseQuerySet):
@@ -107,7 +107,9 @@ class PlaybookRun(models.Model):
     state = models.CharField(max_length=10, choices=STATES, default="running")
     at_step = models.CharField(max_length=40)
     step_since = models.DateTimeField(default=timezone.now)
-    path = ArrayField(models.CharField(max_length=40), default=list, help_text=_("Steps behind it, in order."))
+    path = ArrayField(
+        models.CharField(max_length=40), default=list, help_text=_("Steps behind it, in order.")
+    )
     collected = EncryptedJSONField(default=dict, blank=True)
     acted = EncryptedJSONField(
         default=dict, blank=True, help_text=_("What its steps have set going, so that nothing is twice.")
