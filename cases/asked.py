@@ -73,16 +73,22 @@ class Said:
     prev: uuid.UUID | None
     choice: str
     attachments: tuple[uuid.UUID, ...]
+    made_from: str
 
 
 def said(frame: dict[str, Any]) -> Said:
     kind, choice = frame.get("kind", "reply"), frame.get("choice")
+    made_from = frame.get("made_from")
     if kind not in ("reply", "note", "whisper"):
         raise Refused("invalid", "kind is reply, note or whisper.")
     if choice is not None and not isinstance(choice, str):
         raise Refused("invalid", "choice must be text.")
+    if made_from is not None and not isinstance(made_from, str):
+        raise Refused("invalid", "made_from must be text.")
     client_id, prev = uuid_of(frame, "client_id"), optional_uuid(frame, "prev")
-    return Said(client_id, frame.get("body"), kind, prev, choice or "", _attachments(frame))
+    return Said(
+        client_id, frame.get("body"), kind, prev, choice or "", _attachments(frame), made_from or ""
+    )
 
 
 def _attachments(frame: dict[str, Any]) -> tuple[uuid.UUID, ...]:

@@ -1,117 +1,162 @@
-"""Replies kept ready: filled with what is on the case, and held back until nothing is left to fill.
+"""Replies kept ready: filled with what is on the case, and held back until they speak to this customer.
 
-``{patient_first_name}`` and the other names of FACTS are filled in here. ``{... what to write}`` is a slot
-that the agent writes. Whatever is still in braces when a reply is sent makes the server refuse it.
+``{patient_first_name}`` and the other names of ``facts.FACTS`` are filled in here. ``{... what to write}`` is a
+slot that the agent writes. The server refuses what still has any in it, a reply kept ready that lost the
+customer's name or says nothing of their order, and a notice about an order without its dates (R-CASE-4, 5).
 """
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
-from django.conf import settings
 from django.utils import translation
+from django.utils.translation import gettext as _
 
+from cases import facts as known
+from cases import outside, wording
+from cases.facts import OF_ORDER, SLOT
 from cases.models import CannedReply, Case
-from portal import saying
 from portal.access import require
-from portal.models import Order, Shipment
 
-SLOT = re.compile(r"\{\s*\.\.\.[^{}]*\}")
-PLACE = re.compile(r"\{([a-z_]+)\}")
+BIGGEST = 10  # digits of an id
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A reply for a case, and what of it nobody could fill."""
+    """A reply for a case, and what of it nobody could fill. ``made_from`` comes back with the message."""
 
     body: str
     missing: list[str]
+    made_from: str = ""
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What a reply may say of a case."""
+# --- choosing ----------------------------------------------------------------------------------------
+def offered(actor: Any, case: Case, *, language: str = "", query: str = "") -> list[CannedReply]:
+    """Replies for the case's channel and the teams at hand, in the patient's language where there is one.
 
-    actor: Any
-    case: Case
-    order: Order | None
-    shipment: Shipment | None
-
-
-def _first_name(facts: Facts) -> str:
-    if facts.case.patient:
-        return str(facts.case.patient.first_name)
-    return str(facts.case.guest_name).partition(" ")[0]
-
-
-def _of_order(name: str) -> Callable[[Facts], str]:
-    return lambda facts: _written(getattr(facts.order, name, None))
-
-
-def _of_shipment(name: str) -> Callable[[Facts], str]:
-    return lambda facts: _written(getattr(facts.shipment, name, None))
-
-
-def _window(facts: Facts) -> str:
-    return saying.window(facts.shipment.window_start, facts.shipment.window_end) if facts.shipment else ""
-
-
-FACTS: dict[str, Callable[[Facts], str]] = {
-    "patient_first_name": _first_name,
-    "agent_name": lambda facts: str(facts.actor.display_name),
-    "supplier_name": lambda facts: str(settings.SUPPLIER_NAME),
-    "supplier_phone": lambda facts: str(settings.SUPPLIER_PHONE),
-    "case_number": lambda facts: facts.case.number,
-    "order_number": _of_order("number"),
-    "order_expected_ship_date": _of_order("expected_ship_on"),
-    "order_expected_delivery_date": _of_order("expected_delivery_on"),
-    "carrier": lambda facts: facts.shipment.get_carrier_display() if facts.shipment else "",
-    "tracking_number": _of_shipment("tracking_number"),
-    "shipped_date": _of_shipment("shipped_on"),
-    "delivery_window": _window,
-}
-
-
-def offered(actor: Any, case: Case, *, language: str = "") -> list[CannedReply]:
-    """Replies fit for the case's channel, in the patient's language where there is one, English else."""
+    What is used most comes first; with ``query`` what it names in its shortcut, then title, then text.
+    """
     require(actor, "cases.work")
-    wanted = language or (case.patient.language if case.patient else "en")
-    found = CannedReply.objects.filter(active=True, language__in={wanted, "en"}).order_by("shortcut")
-    fit = [reply for reply in found if not reply.channels or case.channel in reply.channels]
-    spoken = {reply.shortcut for reply in fit if reply.language == wanted}
-    return [reply for reply in fit if reply.language == wanted or reply.shortcut not in spoken]
+    wanted = language or wording.language_of(case)
+    found = CannedReply.objects.filter(active=True, language__in={wanted, "en"}).prefetch_related("teams")
+    teams = wording.teams_of(actor, case)
+    fit = [reply for reply in found if wording.fits(reply, channel=case.channel, teams=teams)]
+    spoken = wording.in_language((reply for reply in fit if _is_about(reply, case)), wanted, "shortcut")
+    ranked = [(rank, reply) for reply in spoken if (rank := _rank(reply, query)) is not None]
+    return [reply for _rank_of, reply in sorted(ranked, key=_first)]
 
 
+def _is_about(reply: CannedReply, case: Case) -> bool:
+    return reply.kind != "order_notice" or case.order_id is not None
+
+
+def _rank(reply: CannedReply, query: str) -> int | None:
+    """How well a reply answers a search, 0 the best; None where it does not."""
+    asked = query.strip().lower().removeprefix("/")
+    texts = (reply.shortcut, reply.title.lower(), reply.body.lower())
+    if not asked or texts[0].startswith(asked):
+        return 0
+    return next((place for place, text in enumerate(texts, start=1) if asked in text), None)
+
+
+def _first(ranked: tuple[int, CannedReply]) -> tuple[int, int, str]:
+    rank, reply = ranked
+    return rank, -reply.used, reply.shortcut
+
+
+# --- filling -----------------------------------------------------------------------------------------
 def fill(actor: Any, reply: CannedReply, case: Case) -> Filled:
-    """``reply`` with the case's facts in place of their names. What is not known stays in braces."""
+    """``reply`` with the case's facts in place of their names, its checklist below. What is not known, or not
+    open to whom we speak with, stays in braces.
+    """
     require(actor, "cases.work", case)
-    facts = _facts(actor, case)
     with translation.override(reply.language):
-        body = PLACE.sub(lambda match: _fact(match, facts), reply.body)
-    return Filled(body, unresolved(body))
+        body = known.filled(with_checklist(reply.body, reply.checklist), known.of(actor, case))
+    return Filled(body, unresolved(body), f"{reply.pk}.{reply.version}" if reply.pk else "")
+
+
+def with_checklist(body: str, checklist: Any) -> str:
+    """What goes out with a form: below the text, one line for each thing to send."""
+    if checklist is None or not checklist.active:
+        return body
+    lines = "\n".join(f"- {item}" for item in checklist.items)
+    return f"{body}\n\n{checklist.title}\n{lines}"
 
 
 def unresolved(body: str) -> list[str]:
     """What of a text is still to be filled in or written. No reply of ours goes out with any."""
-    named = [match[0] for match in PLACE.finditer(body) if match[1] in FACTS]
+    named = [match[0] for match in known.PLACE.finditer(body) if match[1] in known.FACTS]
     return [*named, *SLOT.findall(body)]
 
 
-def _facts(actor: Any, case: Case) -> Facts:
-    order = case.order
-    shipment = order.shipments.order_by("-pk").first() if order else None
-    return Facts(actor, case, order, shipment)
+# --- sending -----------------------------------------------------------------------------------------
+def named(made_from: str) -> tuple[int, int] | None:
+    """The reply's id and its version that ``Filled.made_from`` names, or None."""
+    pk, _dot, version = made_from.partition(".")
+    if not (pk.isdecimal() and version.isdecimal() and len(pk) < BIGGEST and len(version) < BIGGEST):
+        return None
+    return int(pk), int(version)
 
 
-def _fact(match: re.Match[str], facts: Facts) -> str:
-    known = FACTS.get(match[1])
-    return (known(facts) if known else "") or match[0]
+def impersonal(actor: Any, case: Case, reply: CannedReply, body: str) -> str:
+    """Why a text made from ``reply`` can't go out as it is, in words; "" where it can."""
+    facts = known.of(actor, case)
+    with translation.override(reply.language):
+        name = known.first_name(facts)
+        of_order = [known.value(one, facts) for one in OF_ORDER]
+        lacking = [one for one in known.needed_of_notice(facts) if not _says(body, known.value(one, facts))]
+    if name and not _says(body, name):
+        return _("Say the customer's name: a reply kept ready is made theirs before it is sent.")
+    if facts.speaks_of_order and not any(_says(body, value) for value in of_order):
+        return _("Say something of the order, its number or its date: that makes the reply theirs.")
+    if reply.kind == "order_notice" and lacking:
+        names = ", ".join(f"{{{one}}}" for one in lacking)
+        return _("A notice about this order must say %(names)s now.") % {"names": names}
+    return ""
 
 
-def _written(value: Any) -> str:
-    """A date as a person says it; all else as it is."""
-    if isinstance(value, date):
-        return saying.day(value)
-    return "" if value is None else str(value)
+def _says(body: str, value: str) -> bool:
+    return bool(value) and value.casefold() in body.casefold()
+
+
+# --- keeping -----------------------------------------------------------------------------------------
+def keep(actor: Any, reply: CannedReply) -> CannedReply:
+    """Save a reply as its next version. Raises ValidationError, by field, for one that could not be sent."""
+    wording.keep(actor, reply)
+    return reply
+
+
+def check(reply: CannedReply) -> None:
+    """What a supervisor wrote wrongly, by field."""
+    named = known.named_in(reply.body)
+    unknown = known.unknown_in(reply.body)
+    wording.refuse(
+        channels=wording.channels_wrong(reply.channels),
+        body=_unknown(unknown) or _nameless(reply, named) or _bare_notice(reply, named) or _loose(reply),
+    )
+
+
+def _unknown(unknown: list[str]) -> str:
+    return _("There is no such fact: %(names)s.") % {"names": ", ".join(unknown)} if unknown else ""
+
+
+def _nameless(reply: CannedReply, named: set[str]) -> str:
+    return "" if "patient_first_name" in named else _("Put the customer's name in: {patient_first_name}.")
+
+
+def _bare_notice(reply: CannedReply, named: set[str]) -> str:
+    if reply.kind != "order_notice" or "delivery_facts" in named or named.issuperset(known.NOTICE_SHIPPED):
+        return ""
+    return _(
+        "A notice about an order carries {delivery_facts}, or {tracking_link}, {shipped_date} and "
+        "{delivery_window}."
+    )
+
+
+def _loose(reply: CannedReply) -> str:
+    """What may not leave the house, where the reply is meant to."""
+    if not set(reply.channels) & outside.CHANNELS:
+        return ""
+    return outside.wrong_in_template(reply.body)
+
+
+wording.CHECKS[CannedReply] = check

@@ -51,7 +51,9 @@ SYSTEM = Author("system", "system")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message to be stored. ``context`` is who answers for it on the access trail."""
+    """A message to be stored. ``context`` is who answers for it on the access trail;
+    ``made_from`` the canned reply it was made from, and its version.
+    """
 
     conversation_id: uuid.UUID
     author: Author
@@ -63,6 +65,7 @@ class Draft:
     attachments: tuple[uuid.UUID, ...] = ()
     extra: dict[str, Any] | None = None
     context: audit.Context | None = field(default=None, compare=False)
+    made_from: tuple[int, int] | None = None
 
 
 def storable(text: str) -> str:

@@ -1,7 +1,7 @@
 """What customers think of a closed case: what is asked, who was asked, what they answered."""
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -14,6 +14,7 @@ from cases.models.cases import CHANNELS, LANGUAGES, Case, Reason, Team
 from cases.models.conversations import Conversation
 from cases.models.words import Words
 from config.security.fields import EncryptedTextField
+from portal import access
 from portal.models import Patient
 from portal.models.orders import OfPatientQuerySet
 
@@ -67,10 +68,9 @@ class SurveyInvitationQuerySet(OfPatientQuerySet):
 
     def visible_to(self, user: Any) -> "SurveyInvitationQuerySet":
         """A patient's own; nobody answers for them."""
-        if getattr(user, "realm", None) == "patient":
-            return self.filter(patient__user=user)
-        theirs: Any = super().visible_to(user)
-        return theirs
+        if getattr(user, "realm", None) == access.PATIENT_REALM:
+            return self.filter(patient__user=user) if access.allowed(user, "portal.use") else self.none()
+        return cast(SurveyInvitationQuerySet, super().visible_to(user))
 
 
 class SurveyInvitation(models.Model):
