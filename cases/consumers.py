@@ -83,7 +83,9 @@ class VisitorSocket(ChatSocket):
 
     async def conversation_of(self, frame: dict[str, Any]) -> Conversation:
         """A frame that names another conversation than the socket's own is refused; one that names none is not."""
-        if self.conversation is None or frame.get("conversation", self.name) != self.name:
+        named = frame.get("conversation", self.name)
+        theirs = isinstance(named, str) and named.lower() == self.name
+        if self.conversation is None or not theirs:
             raise Refused("forbidden", "There is no such conversation.")
         return self.conversation
 

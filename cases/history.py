@@ -48,6 +48,11 @@ def since(marks: Sequence[Mark]) -> list[frames.Frame]:
     return [frames.message(row, attached[row[1]]) for row in rows]
 
 
+def ends(conversation: uuid.UUID) -> tuple[int, int]:
+    """The last ``seq`` and ``staff_seq`` there are."""
+    return _all("SELECT last_seq, last_staff_seq FROM cases_conversation WHERE id = %s", [conversation])[0]  # type: ignore[return-value]
+
+
 def past(mark: Mark, page: Sequence[frames.Frame]) -> Mark:
     """The mark once a page has been told."""
     conversation, seq, staff_seq = mark

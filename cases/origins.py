@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from django.conf import settings
+
 from config.security import csp
 
 
@@ -14,7 +16,8 @@ def is_ours(origin: str | None, host: str) -> bool:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    return parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower()
+    schemes = {"https"} if settings.PRODUCTION else {"http", "https"}
+    return parts.scheme in schemes and parts.netloc.lower() == host.lower()
 
 
 def is_embedder(origin: str | None) -> bool:

@@ -146,6 +146,10 @@ class ChatSocket:
         return self.visit.session_id if self.visit else None
 
     @property
+    def user(self) -> int | None:
+        return self.visit.user.pk if self.visit else None
+
+    @property
     def part(self) -> tuple[Any, uuid.UUID] | None:
         """The signed-in customer here and their conversation. Staff reach all, guests what they hold a ticket to."""
         return None
@@ -273,6 +277,7 @@ class ChatSocket:
                 prev=said.prev,
                 choice=said.choice,
                 attachments=said.attachments,
+                made_from=said.made_from,
             )
         finally:
             audit.context.reset(token)
@@ -310,7 +315,10 @@ class ChatSocket:
                 self.say(each)
             mark = history.past(mark, page)
             await self._drained()
-        self.say(frames.resume_done(conversation.pk, *(mark[1:] if self.staff else mark[1:2])))
+        # Whoever asks for what comes after the end is told where the end is.
+        ends = await self.hub.desk_lane.run(history.ends, conversation.pk)
+        reached = [min(asked_for, end) for asked_for, end in zip(mark[1:], ends, strict=True)]
+        self.say(frames.resume_done(conversation.pk, *(reached if self.staff else reached[:1])))
 
     async def _drained(self) -> None:
         """A long history goes out page by page, as fast as the reader takes it."""

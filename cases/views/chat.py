@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from django.conf import settings
@@ -12,9 +12,9 @@ from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from cases import asked, conversations, frames, history, hub
+from cases import asked, chat_files, conversations, frames, history, hub
 from cases.channels import chat
 from cases.drafts import Refused
 from cases.models import Conversation
@@ -23,9 +23,11 @@ from cases.people import author_of, is_staff
 from cases.rates import Rates
 from config.security import audit
 from config.security.throttle import TooMany
-from portal import doors, sessions, uploads
+from portal import documents, doors, sessions, uploads
 from portal.access import public
+from portal.models import Document
 from portal.views import uploads as uploading
+from portal.views.documents import serve
 
 STATUS = {
     "too_large": 413,
@@ -51,8 +53,11 @@ def answer(refused: Refused, client_id: str | None = None) -> JsonResponse:
     return response
 
 
-def chat_door(view: View) -> View:
-    """For requests that a foreign page could make: Origin is checked, since no CSRF token is asked for."""
+def chat_door(view: View, told: Callable[[Refused], JsonResponse] = answer) -> View:
+    """For requests that a foreign page could make: Origin is checked, since no CSRF token is asked for.
+
+    ``told`` makes the answer of a refusal.
+    """
 
     @csrf_exempt
     @wraps(view)
@@ -61,11 +66,11 @@ def chat_door(view: View) -> View:
             _require_origin(request)
             response = view(request, *args, **kwargs)
         except Refused as refused:
-            response = answer(refused)
+            response = told(refused)
         except TooMany as busy:
-            response = _error(Refused("rate_limited", "Too many tries.", busy.retry_after))
+            response = told(Refused("rate_limited", "Too many tries.", busy.retry_after))
         except (DatabaseError, audit.TrailUnavailable):
-            response = answer(Refused("unavailable", "Please try again.", retry_after=1))
+            response = told(Refused("unavailable", "Please try again.", retry_after=1))
         response.headers["Cache-Control"] = "no-store"
         return response
 
@@ -79,6 +84,9 @@ def _error(refused: Refused) -> JsonResponse:
     if refused.retry_after:
         response.headers["Retry-After"] = str(refused.retry_after)
     return response
+
+
+start_door = partial(chat_door, told=_error)
 
 
 def _require_origin(request: HttpRequest) -> None:
@@ -100,18 +108,15 @@ def _json(request: HttpRequest) -> dict[str, Any]:
 
 
 @require_POST
-@chat_door
+@start_door
 def start(request: HttpRequest) -> HttpResponseBase:
-    try:
-        started = chat.start(
-            request.user_session,  # type: ignore[attr-defined]
-            asked=_json(request),
-            language=_language(request),
-            session_key=_session_key(request),
-            address=request.META.get("REMOTE_ADDR", ""),
-        )
-    except Refused as refused:
-        return _error(refused)
+    started = chat.start(
+        request.user_session,  # type: ignore[attr-defined]
+        asked=_json(request),
+        language=_language(request),
+        session_key=_session_key(request),
+        address=request.META.get("REMOTE_ADDR", ""),
+    )
     ref = started.conversation.pk
     told = {"conversation": str(ref), "socket": f"/ws/chat/{ref}/", "ticket": started.ticket}
     return JsonResponse(told | {"last_seq": started.conversation.last_seq}, status=201)
@@ -183,6 +188,7 @@ def _draft(actor: Any, conversation: Conversation, said: asked.Said) -> Any:
         prev=said.prev,
         choice=said.choice,
         attachments=said.attachments,
+        made_from=said.made_from,
     )
 
 
@@ -202,9 +208,10 @@ def _read(request: HttpRequest, ref: uuid.UUID) -> HttpResponseBase:
     told: dict[str, Any] = {"messages": found, "state": hub.state_frames([ref])[0]}
     mark = history.past((ref, after, staff_after), found)
     whole = len(found) < history.PAGE
-    told["last_seq"] = max(conversation.last_seq, mark[1]) if whole else mark[1]
+    ends = history.ends(ref)
+    told["last_seq"] = ends[0] if whole else mark[1]
     if is_staff(actor):
-        told["last_staff_seq"] = mark[2]
+        told["last_staff_seq"] = min(ends[1], mark[2])
     return JsonResponse(told)
 
 
@@ -280,6 +287,22 @@ def upload_finish(request: HttpRequest, ref: uuid.UUID, upload_ref: uuid.UUID) -
     actor, _conversation = _known(request, ref)
     document = uploads.finish(actor, upload_ref)
     return JsonResponse(uploading.progress(document.upload), status=202)
+
+
+@require_safe
+@chat_door
+def file(request: HttpRequest, ref: uuid.UUID, document: uuid.UUID) -> HttpResponseBase:
+    """A file of this conversation, for whoever takes part in it."""
+    actor, conversation = _known(request, ref)
+    if is_staff(actor):
+        raise Refused("forbidden", "Open it from its case.")
+    try:
+        opened = chat_files.open_file(actor, conversation=conversation, document=document)
+    except Document.DoesNotExist:
+        raise Refused("forbidden", "There is no such file.") from None
+    except documents.NotReadable as refusal:
+        raise Refused("unavailable", str(refusal), retry_after=5) from None
+    return serve(request, opened)
 
 
 # --- on a page ---------------------------------------------------------------------------------------

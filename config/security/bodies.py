@@ -4,6 +4,7 @@ Django under ASGI puts a larger body on the disk, in plain, before any view sees
 2 MiB, so nothing honest is that large; what is, is turned away here, unread.
 """
 
+import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -14,7 +15,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-REFUSAL = b'{"error": {"code": "too_large", "detail": "Please send at most 2 MiB at a time."}}'
+TOLD = {"code": "too_large", "detail": "Please send at most 2 MiB at a time."}
+# As the chat's ``error`` frame says it, and as its start and the uploads do.
+FRAME = {"type": "error", **TOLD, "permanent": True, "client_id": None, "retry_after_s": None}
+REFUSAL = json.dumps(FRAME | {"error": TOLD}).encode()
 
 
 class TooLong(Exception):

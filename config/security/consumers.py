@@ -24,7 +24,8 @@ def is_ours(origin: str, scope: dict[str, Any]) -> bool:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    schemes = {"https"} if settings.PRODUCTION else {"http", "https"}
+    if parts.scheme not in schemes or not parts.netloc:
         return False
     known = {urlsplit(address).netloc for address in (settings.PUBLIC_URL, *settings.CSRF_TRUSTED_ORIGINS)}
     return parts.netloc in known or (parts.netloc == header(scope, b"host") and _is_allowed(parts.netloc))

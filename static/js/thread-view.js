@@ -24,8 +24,8 @@ function withLinks(text) {
 }
 
 export class ThreadView {
-  constructor(thread, { words, mine = MINE, onRetry, onDiscard, onChoice, onForm, file }) {
-    Object.assign(this, { thread, words, mine, onRetry, onDiscard, onChoice, onForm, file });
+  constructor(thread, { words, mine = MINE, onRetry, onDiscard, onChoice, onForm, onFile, file }) {
+    Object.assign(this, { thread, words, mine, onRetry, onDiscard, onChoice, onForm, onFile, file });
     this.template = document.getElementById("message");
     this.rows = new Map();
     this.clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "numeric", minute: "2-digit" });
@@ -121,8 +121,11 @@ export class ThreadView {
   #attachment(each) {
     const item = document.createElement("li");
     const address = this.file?.(each);
-    const name = document.createElement(address ? "a" : "span");
+    const name = document.createElement(address ? "a" : this.onFile ? "button" : "span");
     name.textContent = each.name ?? each.filename ?? this.words("file");
+    if (!address && this.onFile) {
+      Object.assign(name, { type: "button", className: "link", onclick: () => this.onFile(each) });
+    }
     if (address) Object.assign(name, { href: address, target: "_blank", rel: "noopener" });
     item.append(name);
     return item;

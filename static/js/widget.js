@@ -78,8 +78,18 @@ const view = new ThreadView(thread, {
   onDiscard: (entry) => talk.discard(entry.client_id),
   onChoice: (choice) => talk.send(choice.label, { choice: choice.value }),
   onForm: (form) => drawForm(form),
+  onFile: (file) => fetchFile(file),
 });
 const files = new Attachments(part("pending"), { words, base: () => `${base}${talk.id}/uploads/`, headers: bearer, announce });
+
+// A link could not carry the ticket, so the file is fetched and handed to the browser to keep.
+async function fetchFile({ id, name }) {
+  const answer = await fetch(`${base}${talk.id}/files/${id}`, { headers: bearer() }).catch(() => null);
+  if (!answer?.ok) return announce(words("file_unread", { name }));
+  const address = URL.createObjectURL(await answer.blob());
+  Object.assign(document.createElement("a"), { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
 
 function show(name) {
   for (const each of ["begin", "talk"]) part(each).hidden = each !== name;

@@ -2,12 +2,15 @@
 
 import json
 import uuid
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.test import Client
 
 from cases.models import Conversation, Message
+from portal import documents
+from portal.access import System
 from portal.models import AccessEntry, Document
 from tests.cases.wire import Chat, ask, cookie_of
 from tests.factories import UserFactory, patient_with_user
@@ -188,6 +191,42 @@ def test_a_file_goes_through_the_pipeline(server: Server) -> None:
     assert chat.send("See this", attachments=[begun["upload"]])[0] == 201
     [attached] = chat.after(0)["messages"][0]["attachments"]
     assert (attached["id"], attached["name"]) == (begun["upload"], "note.txt")
+
+
+def test_a_guest_opens_the_files_of_their_own_chat_alone(server: Server) -> None:
+    chat, other = Chat.begin(server), Chat.begin(server)
+    kept = documents.keep(
+        System("test"), kind="other", filename="how to.pdf", content_type="application/pdf",
+        source=BytesIO(b"%PDF-1.7"), owner_ref=f"conversation:{chat.id}",
+    )  # fmt: skip
+    path = f"/chat/{chat.id}/files/{kept.ref}"
+    assert ask(server, "GET", path, ticket=chat.ticket)[0] == 403, "not sent in this chat yet"
+    assert chat.send("See this", attachments=[str(kept.ref)])[0] == 201
+    status, _, headers = ask(server, "GET", path, ticket=chat.ticket)
+    assert (status, headers["Content-Type"]) == (200, "application/pdf")
+    assert headers["Content-Disposition"].startswith("attachment")
+    assert "no-store" in headers["Cache-Control"]
+    assert ask(server, "GET", f"/chat/{other.id}/files/{kept.ref}", ticket=other.ticket)[0] == 403
+    assert ask(server, "GET", path, ticket=other.ticket)[0] == 403
+    assert ask(server, "GET", path)[0] == 403
+
+
+def test_past_the_end_the_end_is_told(server: Server) -> None:
+    chat = Chat.begin(server)
+    chat.send("One")
+    assert chat.after(40)["last_seq"] == 1
+    with chat.socket() as ws:
+        ws.put("resume", conversation=str(chat.id).upper(), after=2_000_000_000)
+        assert ws.wait("resume.done")["last_seq"] == 1
+
+
+def test_refusals_of_a_start_have_its_own_shape(server: Server) -> None:
+    status, told, _ = ask(
+        server, "POST", "/chat/start", {"notice_accepted": True}, Origin="https://evil.example"
+    )
+    assert (status, told["error"]["code"]) == (403, "forbidden")
+    status, told, _ = ask(server, "POST", f"/chat/{uuid.uuid4()}/messages", b"x" * (3 << 20))
+    assert (status, told["code"], told["permanent"]) == (413, "too_large", True)
 
 
 def test_the_widget_is_one_script_tag(server: Server) -> None:

@@ -82,7 +82,7 @@ class Socket:
         self.heard: list[Frame] = []
 
     def put(self, frame_type: str, **more: Any) -> None:
-        self.ws.send(json.dumps({"type": frame_type, "conversation": self.conversation, **more}))
+        self.ws.send(json.dumps({"type": frame_type, "conversation": self.conversation} | more))
 
     def say(self, body: Any = "Hello", **more: Any) -> str:
         client_id = more.pop("client_id", str(uuid.uuid4()))
