@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases import gate, live, numbers, repeats, surveys, telling
+from cases import gate, live, numbers, repeats, sla, surveys, telling
 from cases.gate import Ending
 from cases.models import Case, CaseEvent, Conversation, Reason, Team
 from cases.people import shown_name
@@ -24,6 +24,7 @@ from portal.access import allowed, require
 from portal.models import Order, Patient, User
 
 CHANGEABLE = ("reason", "priority", "product_line", "order", "subject")
+PROMISED_BY = {"reason", "priority"}
 CLOSING = (
     *("state", "closed_at", "unread", "waiting_on", "disposition", "next_step", "reason"),
     *("next_contact_on", "snoozed_until", "wake_only_then"),
@@ -53,8 +54,9 @@ def open_case(
     owner: User | None = None,
     guest_name: str = "",
     note: str = "",
+    follows_on: Case | None = None,
 ) -> Case:
-    """A new matter. ``note`` is what its taker wrote down of it."""
+    """A new matter. ``note`` is what its taker wrote down of it; ``follows_on`` the closed case it takes up."""
     require(actor, "cases.work", patient)
     if order is not None and order.patient_id != getattr(patient, "pk", None):
         raise ValidationError(_("This order is somebody else's."))
@@ -68,9 +70,14 @@ def open_case(
             owner=owner,
             guest_name=redact(guest_name).text,
             state="open" if owner else "new",
+            follows_on=follows_on,
             **_by_reason(reason, order),
         )
         record(actor, case, "opened", {"channel": channel})
+        sla.event(case, "opened", actor=actor)
+        if follows_on is not None:
+            record(actor, case, "linked", {"kind": "follows_on", "to": follows_on.number})
+            record(actor, follows_on, "linked", {"kind": "followed_on", "from": case.number})
         note_repeat(actor, case)
         if note:
             _keep_note(actor, case, note)
@@ -164,6 +171,8 @@ def change(actor: Any, *, case: Case, version: int | None = None, **values: Any)
             setattr(case, name, value)
         save(case, *values, *(["subject_tokens"] if "subject" in values else []))
         record(actor, case, "changed", {"fields": sorted(values)})
+        if PROMISED_BY & set(values):
+            sla.event(case, "reclassified", actor=actor)
         if "reason" in values:
             note_repeat(actor, case)
     return case
@@ -208,6 +217,7 @@ def wait(actor: Any, *, case: Case, on: str = "customer", version: int | None = 
         case.waiting_on, case.state = on, "waiting" if on == "customer" else "open"
         save(case, "state", "waiting_on")
         record(actor, case, "changed", {"fields": ["state"], "waiting_on": on})
+        sla.event(case, "waits" if on == "customer" else "resumes", actor=actor)
     return case
 
 
@@ -258,6 +268,7 @@ def _end(actor: Any, case: Case, ending: Ending) -> None:
     case.next_contact_on, case.snoozed_until, case.wake_only_then = ending.next_contact, None, False
     save(case, *CLOSING)
     record(actor, case, "closed", {"disposition": ending.disposition})
+    sla.event(case, "closed", actor=actor)
     _close_chats(actor, case)
     surveys.asked_after_close(case)
 
@@ -279,6 +290,7 @@ def reopen(actor: Any, *, case: Case, version: int | None = None) -> Case:
         case.state, case.closed_at, case.next_contact_on = "open", None, None
         save(case, "state", "closed_at", "next_contact_on")
         record(actor, case, "reopened")
+        sla.event(case, "reopened", actor=actor)
     return case
 
 

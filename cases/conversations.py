@@ -53,6 +53,7 @@ def draft(
     prev: uuid.UUID | None = None,
     choice: str = "",
     attachments: Iterable[uuid.UUID] = (),
+    made_from: str = "",
 ) -> Draft:
     """A message of somebody who takes part, checked as far as it can be without the database. Raises Refused."""
     if kind not in ("reply", "note", "whisper") or not may_say(actor, kind):
@@ -69,7 +70,8 @@ def draft(
         )
     author = author_of(actor, conversation)
     context = _context(actor, conversation)
-    return Draft(conversation.pk, author, text, kind, client_id, prev, choice, refs, None, context)
+    source = canned.named(made_from) if is_staff(actor) and kind == "reply" else None
+    return Draft(conversation.pk, author, text, kind, client_id, prev, choice, refs, None, context, source)
 
 
 def _context(actor: Any, conversation: Conversation) -> audit.Context:
@@ -143,7 +145,7 @@ def messages(
     found = history.since([marks])
     if is_staff(actor) or (actor.pk and conversation.patient_id and (found or not after)):
         _on_the_trail(actor, conversation, "chat read")
-    return found
+    return [frames.for_desk(each) for each in found] if is_staff(actor) else found
 
 
 def _on_the_trail(actor: User, conversation: Conversation, what: str) -> None:
@@ -260,12 +262,25 @@ def end(actor: Any, *, conversation: Conversation) -> Conversation:
 
 
 def thread_of(case: Case) -> Conversation:
-    """The conversation that what is written on a case goes into; a quiet one where there is none."""
+    """The conversation that what is written on a case goes into; a quiet one where there is none.
+
+    Of a case that was merged meanwhile, that of the case it went into.
+    """
+    return _newest_thread(case) or _quiet_thread(case)
+
+
+def _newest_thread(case: Case) -> Conversation | None:
     newest: Conversation | None = case.conversations.order_by("-started_at").first()
-    if newest is not None:
-        return newest
-    return Conversation.objects.create(
-        channel=case.channel, case=case, patient=case.patient, subject=case.subject
+    return newest
+
+
+@transaction.atomic
+def _quiet_thread(case: Case) -> Conversation:
+    held: Case = Case.objects.select_for_update(no_key=True, of=("self",)).get(pk=case.pk)
+    if held.merged_into is not None:
+        return thread_of(held.merged_into)
+    return _newest_thread(held) or Conversation.objects.create(
+        channel=held.channel, case=held, patient=held.patient, subject=held.subject
     )
 
 

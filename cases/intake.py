@@ -11,9 +11,9 @@ from typing import Any, cast
 from django.db import connection, transaction
 from django.utils import timezone
 
-from cases import cases, conversations
+from cases import cases, conversations, repeats, steering
 from cases.drafts import Refused, Stored
-from cases.models import Conversation, Message, Reason
+from cases.models import Case, Conversation, Message, Reason
 from cases.models import Inbound as Entry
 from cases.sealing import same_body
 from cases.signals import contact_waiting
@@ -69,6 +69,7 @@ def receive(inbound: Inbound) -> Received:
         conversation = _place(inbound)
         stored = _say(inbound, conversation)
         _remember(entry, conversation, stored)
+        steering.look(conversation, redacted=_redactions(inbound, stored))
         _announce(conversation)
     return Received(conversation, stored.id if stored else None, True)
 
@@ -94,14 +95,26 @@ def _taken_before(inbound: Inbound) -> Received:
 
 def _is_same(inbound: Inbound, conversation: Conversation, message: Message) -> bool:
     """Whether the contact says what was stored of it, in the same place, with the same files."""
-    goes_to = inbound.conversation or conversation
-    if inbound.conversation is None and redact(inbound.subject).text != conversation.subject:
+    answered = inbound.conversation
+    if answered is None and redact(inbound.subject).text != conversation.subject:
+        return False
+    if answered is not None and not _leads_to(answered, conversation):
         return False
     files = message.attachments.values_list("document__ref", flat=True)
     if set(files) != set(inbound.attachments):
         return False
-    draft = conversations.draft(inbound.sender, goes_to, body=inbound.body, attachments=inbound.attachments)
+    draft = conversations.draft(
+        inbound.sender, conversation, body=inbound.body, attachments=inbound.attachments
+    )
     return message.body_hash is None or same_body(draft, bytes(message.body_hash))
+
+
+def _leads_to(answered: Conversation, conversation: Conversation) -> bool:
+    """Whether what is written into ``answered`` may stand in ``conversation``, which takes it up."""
+    at: Conversation | None = conversation
+    while at is not None and at.pk != answered.pk:
+        at = at.continues
+    return at is not None
 
 
 def _remember(entry: int, conversation: Conversation, stored: Stored | None) -> None:
@@ -109,17 +122,46 @@ def _remember(entry: int, conversation: Conversation, stored: Stored | None) -> 
 
 
 def _place(inbound: Inbound) -> Conversation:
-    """The conversation it belongs to: the one it answers, opened again where it was closed, or a new one."""
-    if inbound.conversation is None:
-        return _opened(inbound)
-    rows = Conversation.objects.select_for_update(no_key=True, of=("self",))
-    conversation: Conversation = rows.get(pk=inbound.conversation.pk)
+    """The conversation it belongs to: the one it answers, or a new one."""
+    return _opened(inbound) if inbound.conversation is None else _taken_up(inbound, inbound.conversation.pk)
+
+
+def _taken_up(inbound: Inbound, ref: uuid.UUID) -> Conversation:
+    """As it was closed, it opens again with its case; after the reopen window a new case takes the matter up."""
+    conversation: Conversation = Conversation.objects.select_for_update(no_key=True, of=("self",)).get(pk=ref)
+    case = conversation.case
+    if case is not None and case.state == "closed":
+        if repeats.is_past_reopening(case):
+            return _continued(inbound, conversation, case)
+        cases.reopen(DOOR, case=case)
     if conversation.state == "closed":
         conversation.state, conversation.closed_at = "open", None
         conversation.save(update_fields=["state", "closed_at"])
-    if conversation.case is not None and conversation.case.state == "closed":
-        cases.reopen(DOOR, case=conversation.case)
     return conversation
+
+
+def _continued(inbound: Inbound, before: Conversation, case: Case) -> Conversation:
+    """Of two who write at once into what is long closed, the second finds what the first began."""
+    begun = before.continued_by.order_by("-started_at").first()
+    if begun is not None:
+        return _taken_up(inbound, begun.pk)
+    anew = cases.open_case(
+        DOOR,
+        channel=before.channel,
+        patient=before.patient,
+        order=case.order,
+        reason=case.reason,
+        subject=case.subject,
+        guest_name=case.guest_name,
+        follows_on=case,
+    )
+    taken_along = ("channel", "patient", "customer", "subject", "guest_name", "language", "topic")
+    return Conversation.objects.create(
+        case=anew,
+        continues=before,
+        last_message_at=timezone.now(),
+        **{name: getattr(before, name) for name in taken_along},
+    )
 
 
 def _opened(inbound: Inbound) -> Conversation:
@@ -163,6 +205,10 @@ def _say(inbound: Inbound, conversation: Conversation) -> Stored | None:
             attachments=inbound.attachments,
         )
     )
+
+
+def _redactions(inbound: Inbound, stored: Stored | None) -> int:
+    return redact(inbound.subject).total + (stored.redactions if stored else 0)
 
 
 def _announce(conversation: Conversation) -> None:

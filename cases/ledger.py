@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from cases import following, sending, sla, snoozing
 from cases.drafts import STAFF_KINDS, Draft, Outcome, Refused, Stored
 from cases.models import Message
 from cases.sealing import Sealed, Whose, same_body
@@ -54,21 +55,33 @@ TURN = """
             bool_or(answered) AS answered
         FROM page WHERE case_id IS NOT NULL GROUP BY case_id
     ), locked AS (
-        SELECT c.id FROM cases_case c JOIN matter m ON m.id = c.id ORDER BY c.id FOR NO KEY UPDATE OF c
+        SELECT c.id, m.said > 0 AND c.snoozed_until IS NOT NULL AND NOT c.wake_only_then AS woken
+        FROM cases_case c JOIN matter m ON m.id = c.id ORDER BY c.id FOR NO KEY UPDATE OF c
+    ), told AS (
+        INSERT INTO cases_notification (user_id, case_id, kind, at)
+        SELECT f.user_id, f.case_id, 'message', now()
+        FROM cases_follower f JOIN matter m ON m.id = f.case_id WHERE m.said > 0 ORDER BY f.case_id, f.user_id
+        ON CONFLICT (user_id, case_id, kind) WHERE read_at IS NULL DO UPDATE SET at = excluded.at
     )
     UPDATE cases_case c
     SET last_message_id = coalesce(m.message_id, c.last_message_id),
         last_contact_at = CASE WHEN m.message_id IS NULL THEN c.last_contact_at ELSE m.at END,
         unread = CASE WHEN m.answered THEN 0 ELSE c.unread END + m.said,
         state = CASE WHEN (c.state = 'waiting' AND m.said > 0) OR (c.state = 'new' AND m.answered)
-            THEN 'open' ELSE c.state END
-    FROM matter m JOIN locked USING (id) WHERE c.id = m.id
+            THEN 'open' ELSE c.state END,
+        waiting_on = CASE WHEN c.waiting_on = 'customer' AND m.said > 0 THEN '' ELSE c.waiting_on END,
+        snoozed_until = CASE WHEN locked.woken THEN NULL ELSE c.snoozed_until END
+    FROM matter m JOIN locked USING (id) WHERE c.id = m.id RETURNING c.id, locked.woken
 """
 ATTACHABLE = """
     SELECT ref, id, owner_ref, patient_id FROM portal_document WHERE ref = ANY(%s) AND state <> ALL(%s)
 """
 ATTACH = """
     INSERT INTO cases_messageattachment (message_id, document_id) SELECT * FROM unnest(%s::bigint[], %s::bigint[])
+"""
+MADE_FROM = """
+    INSERT INTO cases_canneduse (message_id, reply_id, version, at)
+    SELECT m, r, v, now() FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS t (m, r, v)
 """
 NOTICE = """
     INSERT INTO cases_notice (message_id, state, due_at, tries) SELECT unnest(%s::bigint[]), 'due', now(), 0
@@ -205,6 +218,7 @@ class Ledger:
             raise Refused("closed", "This conversation is closed.")
         if (before := sealed.follows) and before not in self.entered and before not in self.known:
             raise Refused("out_of_order", "The message before this one is not stored yet.", retry_after=1)
+        sending.check(draft, channel=page.channel, case_id=page.case_id)
         documents = [self._document(page, ref) for ref in draft.attachments]
         entry = Entry(sealed, page, *page.number(draft.kind), documents)
         page.turn(entry)
@@ -228,10 +242,15 @@ class Ledger:
         for entry in self.entries:
             entry.id = ids[entry.page.id, entry.seq, entry.staff_seq]
         self._attach()
+        self._note_sources()
         if self.answers:
             _run(NOTICE, [self.answers])
         audit.created(Message, [_trail_row(entry) for entry in self.entries])
-        _run(TURN, [json.dumps([_turned(page) for page in self.turned])])
+        turned = _all(TURN, [json.dumps([_turned(page) for page in self.turned])])
+        snoozing.heard(case_id for case_id, woken in turned if woken)
+        sla.spoken(_spoken(self.turned))
+        for entry in self.entries:
+            _tell_named(entry)
 
     @property
     def turned(self) -> list[Page]:
@@ -247,6 +266,29 @@ class Ledger:
         pairs = [(entry.id, document) for entry in self.entries for document in entry.documents]
         if pairs:
             _run(ATTACH, [list(column) for column in zip(*pairs, strict=True)])
+
+    def _note_sources(self) -> None:
+        made = [(entry.id, *entry.draft.made_from) for entry in self.entries if entry.draft.made_from]
+        if made:
+            _run(MADE_FROM, [list(column) for column in zip(*made, strict=True)])
+
+
+def _spoken(pages: Iterable[Page]) -> dict[int, list[str]]:
+    """Who said what last on each case, as its clocks hear it. A bot's customer waits for nobody."""
+    said: dict[int, list[str]] = {}
+    for page in pages:
+        if page.case_id and page.answered:
+            said.setdefault(page.case_id, []).insert(0, "we_spoke")
+        if page.case_id and page.said and page.state != "bot":
+            said.setdefault(page.case_id, []).append("customer_spoke")
+    return said
+
+
+def _tell_named(entry: Entry) -> None:
+    """Whoever a note names with an @ hears of it."""
+    draft, case_id = entry.draft, entry.page.case_id
+    if draft.kind == "note" and case_id and "@" in draft.body:
+        following.noted(draft.author.user_id, case_id, draft.body)
 
 
 def _conflict() -> Stored:

@@ -1,0 +1,220 @@
+"""Cases of one patient become one, and for a while what was merged can be taken apart again.
+
+The case that goes in is closed as a double; its conversations, followers, tags, children and what apps to the
+right keep of it (BELONGINGS) go over, and undoing the merge brings back what came from it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext_lazy as _
+
+from cases import cases as rules
+from cases import kin, moving, sla
+from cases.models import Case, CaseRules, Follower, Merge
+from portal.access import require
+from portal.models import User
+
+PUT_BACK = ("state", "disposition", "waiting_on", "wake_only_then")
+MOMENTS = ("closed_at", "snoozed_until")
+ENDED = (*PUT_BACK, *MOMENTS, "merged_into", *moving.SHOWN)
+
+
+@dataclass(frozen=True)
+class Belonging:
+    """What else goes with a case. ``over(case, into)`` gives, by ids, what ``back(case, into, it)`` undoes."""
+
+    code: str
+    over: Callable[[Case, Case], Any]
+    back: Callable[[Case, Case, Any], None]
+
+
+BELONGINGS: list[Belonging] = []
+
+
+def merge(actor: Any, *, into: Case, cases: Iterable[Case]) -> Case:
+    """Merge one or more cases into ``into``. Raises ValidationError, and then nothing has moved."""
+    sources = list({case.pk: case for case in cases}.values())
+    for case in (into, *sources):
+        require(actor, "cases.merge", case)
+    if not sources:
+        raise ValidationError(_("Choose at least two cases."))
+    with transaction.atomic():
+        held = rules.locked_together([into.pk, *(case.pk for case in sources)])
+        target = held[into.pk]
+        _refuse_target(target)
+        for case in sources:
+            _refuse_source(held[case.pk], target)
+        for case in sources:
+            _go_over(actor, held[case.pk], target)
+        rules.save(target, "priority", "state", "parent", *moving.SHOWN)
+        _turn_clocks(actor, [held[case.pk] for case in sources], target)
+    return target
+
+
+def _turn_clocks(actor: Any, gone: list[Case], into: Case) -> None:
+    """Who waited for an answer still does; the case goes by the priority that it has now."""
+    for case in gone:
+        sla.event(case, "merged", actor=actor)
+    if into.state != "waiting":
+        sla.event(into, "resumes", actor=actor)
+    sla.event(into, "reclassified", actor=actor)
+
+
+def _refuse_target(into: Case) -> None:
+    if into.merged_into_id is not None:
+        raise _wrong(_("Case %(number)s has been merged into another itself."), into)
+    if into.state == "closed":
+        raise _wrong(_("Case %(number)s is closed: reopen it first."), into)
+    if into.patient_id is None:
+        raise _wrong(_("Nobody knows yet whose case %(number)s is: say whose first."), into)
+
+
+def _refuse_source(case: Case, into: Case) -> None:
+    if case.pk == into.pk:
+        raise _wrong(_("Case %(number)s can't be merged into itself."), case)
+    if case.merged_into_id is not None:
+        raise _wrong(_("Case %(number)s has been merged already."), case)
+    if case.patient_id != into.patient_id:
+        raise _wrong(_("Case %(number)s is another patient's: cases are never merged across patients."), case)
+    if case.pk in kin.ancestors(into):
+        raise _wrong(
+            _("Case %(number)s stands above the one it should go into: merge the other way round."), case
+        )
+
+
+def _wrong(words: Any, case: Case) -> ValidationError:
+    return ValidationError(words % {"number": case.number})
+
+
+def _go_over(actor: Any, case: Case, into: Case) -> None:
+    now = timezone.now()
+    kept = _kept(case, into)
+    Merge.objects.create(
+        into=into,
+        case=case,
+        by=actor if isinstance(actor, User) else None,
+        at=now,
+        until=now + timedelta(hours=CaseRules.now().merge_undo_hours),
+        kept=kept | _carry(case, into),
+    )
+    into.priority = min(into.priority, case.priority) if case.state != "closed" else into.priority
+    into.state = "open" if into.state == "waiting" and into.unread else into.state
+    moving.recall_last(into)
+    _end(case, into, now)
+    rules.record(actor, case, "merged", {"to": into.number})
+    rules.record(actor, into, "merged", {"from": case.number})
+
+
+def _kept(case: Case, into: Case) -> dict[str, Any]:
+    """How both stood, by codes and moments."""
+    stood: dict[str, Any] = {name: getattr(case, name) for name in PUT_BACK}
+    moments = {name: getattr(case, name) for name in MOMENTS}
+    stood |= {name: at and at.isoformat() for name, at in moments.items()}
+    return {"stood": stood, "priority": into.priority}
+
+
+def _carry(case: Case, into: Case) -> dict[str, Any]:
+    refs = case.conversations.values_list("pk", flat=True)
+    return {
+        "conversations": moving.move(list(refs), of=case, to=into),
+        "children": _children_over(case, into),
+        "followers": _followers_over(case, into),
+        "tags": _tags_over(case, into),
+        "belongings": {one.code: one.over(case, into) for one in BELONGINGS},
+    }
+
+
+def _children_over(case: Case, into: Case) -> list[int]:
+    children = list(case.children.exclude(pk=into.pk).values_list("pk", flat=True))
+    Case.objects.filter(pk__in=children).update(parent=into)
+    return children
+
+
+def _followers_over(case: Case, into: Case) -> list[int]:
+    there = into.followers.values("user")
+    new = list(case.followers.exclude(user__in=there).values_list("user_id", flat=True))
+    Follower.objects.bulk_create([Follower(case=into, user_id=user) for user in new])
+    return new
+
+
+def _tags_over(case: Case, into: Case) -> list[int]:
+    new = list(case.tags.exclude(pk__in=into.tags.values("pk")).values_list("pk", flat=True))
+    into.tags.add(*new)
+    return new
+
+
+def _end(case: Case, into: Case, now: Any) -> None:
+    """Closed as a double, but for one that had been closed before: how that ended still stands."""
+    if case.state != "closed":
+        case.state, case.closed_at, case.disposition = "closed", now, "duplicate"
+    case.merged_into, case.unread, case.waiting_on = into, 0, ""
+    case.snoozed_until, case.wake_only_then = None, False
+    rules.save(case, *ENDED)
+
+
+def standing(case: Case) -> Merge | None:
+    """The merge by which ``case`` went into another, unless it was undone."""
+    found: Merge | None = case.merges.filter(undone_at=None).select_related("into", "by").first()
+    return found
+
+
+def unmerge(actor: Any, *, case: Case) -> Case:
+    """Take ``case`` out of the one it went into, with all that came from it. Raises ValidationError when too late."""
+    require(actor, "cases.merge", case)
+    merge = _undoable(case)
+    with transaction.atomic():
+        held = rules.locked_together([case.pk, merge.into_id])
+        case, into = held[case.pk], held[merge.into_id]
+        merge = _undoable(case)
+        if into.merged_into_id is not None:
+            raise _wrong(_("Case %(number)s has been merged further: undo that first."), into)
+        _bring_back(case, into, merge.kept)
+        merge.undone_at = timezone.now()
+        merge.save(update_fields=["undone_at"])
+        sla.event(case, "unmerged", actor=actor)
+        rules.record(actor, case, "unmerged", {"from": into.number})
+        rules.record(actor, into, "unmerged", {"to": case.number})
+    return case
+
+
+def _undoable(case: Case) -> Merge:
+    merge = standing(case)
+    if merge is None:
+        raise _wrong(_("Case %(number)s is not merged into another."), case)
+    if merge.until <= timezone.now():
+        raise _wrong(_("It is too late to take case %(number)s out again: split what you need."), case)
+    return merge
+
+
+def _bring_back(case: Case, into: Case, kept: dict[str, Any]) -> None:
+    moving.move(kept["conversations"], of=into, to=case)
+    Case.objects.filter(pk__in=kept["children"], parent=into).update(parent=case)
+    into.followers.filter(user__in=kept["followers"]).delete()
+    into.tags.remove(*kept["tags"])
+    for one in BELONGINGS:
+        if one.code in kept["belongings"]:
+            one.back(case, into, kept["belongings"][one.code])
+    _stand_again(case, kept)
+    into.priority = kept["priority"] if into.priority == case.priority else into.priority
+    for each in (case, into):
+        moving.recall_last(each)
+    rules.save(case, *ENDED)
+    rules.save(into, "priority", *moving.SHOWN)
+
+
+def _stand_again(case: Case, kept: dict[str, Any]) -> None:
+    stood = kept["stood"]
+    for name in PUT_BACK:
+        setattr(case, name, stood[name])
+    for name in MOMENTS:
+        setattr(case, name, stood[name] and parse_datetime(stood[name]))
+    case.merged_into = None
+    if case.unread and case.state in {"waiting", "closed"}:
+        case.state, case.closed_at, case.disposition = "open", None, ""
