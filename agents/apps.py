@@ -6,4 +6,4 @@ class AgentsConfig(AppConfig):
     verbose_name = "Agents and the floor"
 
     def ready(self) -> None:
-        from agents import watched  # noqa: F401 - puts writes on the access trail
+        from agents import receivers, watched  # noqa: F401 - listens; puts writes on the access trail

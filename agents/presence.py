@@ -1,28 +1,34 @@
-"""Who is there to answer: what agents say of themselves, and what their sockets say of them.
+"""Who is there to answer: what agents say of themselves, and what their sockets and sessions say of them.
 
-An agent whose sockets are all gone is away after AWAY_AFTER, and offline after OFFLINE_AFTER. What somebody
-who went offline was serving is offered to the others at once.
+An agent whose sockets are all gone is away after a while, and offline after a longer one; the figures are
+``RoutingRules``. What somebody who left was serving is offered to the others at once. Nothing has to be told
+that a node crashed: whoever was on it falls silent.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Case as When
+from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import When as Whenever
 from django.utils import timezone
 
-from agents.models import AgentPresence
+from agents import floor
+from agents.models import AgentPresence, RoutingRules
+from agents.signals import presence_changed
 from cases import cases, conversations
-from cases.models import Conversation
+from cases.models import Case, Conversation
+from portal import sessions
 from portal.access import STAFF_REALM, System, require
 from portal.models import User
 
-AWAY_AFTER = timedelta(seconds=60)
-OFFLINE_AFTER = timedelta(minutes=5)
 SWEEPER = System("presence sweep")
 HERE = ("online", "busy", "away")
+AT_THE_DESK = ("online", "busy")
 STATES = [code for code, _label in AgentPresence.STATES]
 MOST_CHATS = 8
+AT_ONCE = 500
 
 
 class UnknownState(ValueError):
@@ -44,18 +50,25 @@ def set_state(actor: User, *, state: str, chat_capacity: int | None = None) -> A
     if state not in STATES or (chat_capacity is not None and not 1 <= chat_capacity <= MOST_CHATS):
         raise UnknownState
     now = timezone.now()
-    said: dict[str, Any] = {"state": state, "changed_at": now, "seen_at": now}
+    said: dict[str, Any] = {"state": state, "put_away_from": "", "changed_at": now, "seen_at": now}
     if chat_capacity is not None:
         said["chat_capacity"] = chat_capacity
     presence, _new = AgentPresence.objects.update_or_create(user=actor, defaults=said)
     if state == "offline":
         hand_back(actor, served_by([actor]))
+    _announce(actor.pk, state)
     return presence
 
 
+def _announce(user_id: int, state: str) -> None:
+    transaction.on_commit(lambda: presence_changed.send_robust(None, user_id=user_id, state=state))
+
+
 def seen(actor: User) -> None:
-    """A socket or a page of ``actor`` is alive."""
-    AgentPresence.objects.filter(user=actor).update(seen_at=timezone.now())
+    """A socket or a page of ``actor`` is alive. Whoever was put away for their silence is back as they were."""
+    back = When(Whenever(~Q(put_away_from=""), then=F("put_away_from")), default=F("state"))
+    mine = AgentPresence.objects.filter(user=actor)
+    mine.update(seen_at=timezone.now(), state=back, put_away_from="")
 
 
 def served_by(agents: Any) -> QuerySet[Conversation]:
@@ -81,12 +94,44 @@ def accept_chat(actor: User, *, conversation: Conversation) -> Conversation:
     """Take a waiting chat while one has room. NoRoom; Conflict where a colleague was faster."""
     require(actor, "chat.serve", conversation)
     with transaction.atomic():
-        presence = AgentPresence.objects.select_for_update().filter(user=actor).first() or AgentPresence(
-            user=actor
-        )
-        if presence.state == "offline" or served_by([actor]).count() >= presence.chat_capacity:
-            raise NoRoom
+        require_room(actor)
         return conversations.accept(actor, conversation=conversation)
+
+
+def require_room(actor: User) -> None:
+    """NoRoom unless ``actor`` may serve one more chat; under lock until the transaction ends."""
+    locked = AgentPresence.objects.select_for_update().filter(user=actor).first()
+    presence = locked or AgentPresence(user=actor)
+    if presence.state == "offline" or served_by([actor]).count() >= presence.chat_capacity:
+        raise NoRoom
+
+
+def is_at_the_desk(user: User) -> bool:
+    """Whether somebody can be asked now."""
+    return AgentPresence.objects.filter(user=user, state__in=AT_THE_DESK).exists()
+
+
+# --- leaving -----------------------------------------------------------------------------------------
+def leave(user_id: int) -> None:
+    """Sessions of somebody ended: without another one they are offline, and a closed account keeps no case."""
+    user = User.objects.filter(pk=user_id, realm=STAFF_REALM).first()
+    if user is None or (user.is_active and sessions.own(user).exists()):
+        return
+    there = AgentPresence.objects.filter(user=user).exclude(state="offline")
+    left = there.update(state="offline", put_away_from="", changed_at=timezone.now())
+    hand_back(SWEEPER, served_by([user]))
+    if not user.is_active:
+        release_cases(Case.objects.filter(owner=user))
+    if left:
+        _announce(user.pk, "offline")
+
+
+def release_cases(owned: QuerySet[Case]) -> int:
+    """Put open cases back where everybody sees them."""
+    found = list(owned.exclude(state="closed").order_by("pk")[:AT_ONCE])
+    for case in found:
+        cases.release(SWEEPER, case=case)
+    return len(found)
 
 
 def sweep() -> int:
@@ -94,12 +139,38 @@ def sweep() -> int:
 
     Doing it twice, or by halves, does no harm: each run looks at what stands there.
     """
-    now = timezone.now()
-    silent = AgentPresence.objects.filter(state__in=["online", "busy"], seen_at__lt=now - AWAY_AFTER)
-    gone = AgentPresence.objects.filter(state__in=HERE, seen_at__lt=now - OFFLINE_AFTER)
-    changed = gone.update(state="offline", changed_at=now) + silent.update(state="away", changed_at=now)
+    now, rules = timezone.now(), floor.rules()
+    gone = _silent(HERE, now, rules.offline_after)
+    changed = _put(gone, now, state="offline", put_away_from="")
+    changed += _put(_silent(AT_THE_DESK, now, rules.away_after), now, state="away", put_away_from=F("state"))
+    changed += _put(_idle(now, rules), now, state="away", put_away_from="")
     left = User.objects.filter(presence__state="offline")
-    return changed + hand_back(SWEEPER, served_by(left))
+    closed = User.objects.filter(realm=STAFF_REALM, is_active=False)
+    changed += hand_back(SWEEPER, served_by(left)) + hand_back(SWEEPER, served_by(closed))
+    return changed + release_cases(Case.objects.filter(owner__in=closed))
+
+
+def _silent(states: tuple[str, ...], now: datetime, seconds: int) -> QuerySet[AgentPresence]:
+    return AgentPresence.objects.filter(state__in=states, seen_at__lt=now - timedelta(seconds=seconds))
+
+
+def _idle(now: datetime, rules: RoutingRules) -> QuerySet[AgentPresence]:
+    """Whose console is open and was not used for long. Somebody without a session has no console."""
+    if not rules.idle_after:
+        return AgentPresence.objects.none()
+    open_sessions = Q(user__user_sessions__ended_at=None)
+    there = AgentPresence.objects.filter(state__in=AT_THE_DESK)
+    used = there.annotate(used=Max("user__user_sessions__last_used_at", filter=open_sessions))
+    idle = used.filter(used__lt=now - timedelta(seconds=rules.idle_after))
+    return AgentPresence.objects.filter(pk__in=idle.values("pk"))
+
+
+def _put(rows: QuerySet[AgentPresence], now: datetime, **said: Any) -> int:
+    put = list(rows.values_list("user", flat=True))
+    changed = AgentPresence.objects.filter(pk__in=rows.values("pk")).update(changed_at=now, **said)
+    for user_id in put:
+        _announce(user_id, str(said["state"]))
+    return changed
 
 
 def free_to_serve() -> list[User]:

@@ -2,11 +2,33 @@
 
 from celery import shared_task
 
-from agents import presence
+from agents import assignment, presence, sending
 
-SCHEDULE = {"agents.tasks.sweep_presence": 15}
+SCHEDULE = {
+    "agents.tasks.sweep_presence": 15,
+    "agents.tasks.place_waiting": 5,
+    "agents.tasks.release_due": 10,
+}
 
 
 @shared_task
 def sweep_presence() -> int:
     return presence.sweep()
+
+
+@shared_task
+def place_waiting() -> int:
+    """Offer what waits, and pass on what was not answered in time."""
+    return assignment.place_waiting()
+
+
+@shared_task
+def release_held(held_id: int) -> bool:
+    """Send a reply whose author did not take it back."""
+    return sending.release(held_id)
+
+
+@shared_task
+def release_due() -> int:
+    """Send what is due, also where its own task was lost. Gives how many went out."""
+    return sum(sending.release(pk) for pk in sending.due())

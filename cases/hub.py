@@ -41,6 +41,9 @@ class Reader(Protocol):
     def session(self) -> int | None: ...
 
     @property
+    def user(self) -> int | None: ...
+
+    @property
     def part(self) -> tuple[Any, uuid.UUID] | None: ...
 
     def role_in(self, name: str) -> str: ...
@@ -72,10 +75,11 @@ class Topic:
     def lags(self, seq: int, staff_seq: int) -> bool:
         return seq > self.seq or (staff_seq > self.staff_seq and self.has_staff)
 
-    def tell(self, line: str, *, staff_only: bool = False) -> None:
+    def tell(self, line: str, *, staff_only: bool = False, desk: str = "") -> None:
+        """``desk``: how staff get it, where that is another."""
         for reader in list(self.readers):
             if reader.staff or not staff_only:
-                reader.tell(line)
+                reader.tell(desk if desk and reader.staff else line)
 
     def tell_state(self, frame: frames.Frame) -> None:
         self.state, self.place = frame["state"], frame["queue"]
@@ -151,6 +155,8 @@ class Hub:
         for frame in hint.said:
             if topic := self.topics.get(frame["conversation"]):
                 self._tell_said(topic, frame)
+        for user, frame in hint.told:
+            self._tell_user(user, frame)
         if hint.sessions:
             self._end(hint.sessions)
         if hint.states or hint.queue or (hint.cases and self.consoles):
@@ -164,6 +170,11 @@ class Hub:
             live.say(frame | {"online": True})  # the last of them on another node, but not the last of all
         else:
             topic.tell(frames.line(frame), staff_only=frame["type"] == "viewing")
+
+    def _tell_user(self, user: int, frame: frames.Frame) -> None:
+        for console in list(self.consoles):
+            if console.user == user:
+                console.tell(frames.line(frame))
 
     def _end(self, sessions: set[int]) -> None:
         for reader in [reader for reader in self.readers if reader.session in sessions]:
@@ -194,7 +205,8 @@ class Hub:
         for frame in found:
             topic = self.topics.get(frame["conversation"])
             if topic and topic.told(frame):
-                topic.tell(frames.line(frame), staff_only=frame["seq"] is None)
+                desk = frames.line(frames.for_desk(frame)) if topic.has_staff else ""
+                topic.tell(frames.line(frame), staff_only=frame["seq"] is None, desk=desk)
         if len(found) >= history.PAGE:
             self._moved |= names & self.topics.keys()
 

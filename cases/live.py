@@ -23,23 +23,28 @@ GROUP = "live"
 SEND_SECONDS = 2.0
 BEAT_SECONDS = 5.0
 SILENCE_SECONDS = 16.0
+LISTS = ("moved", "states", "cases", "sessions", "said", "told")
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Hint:
-    """What may have changed. Frames in ``said`` are typing, read marks and presence: nobody stores those here."""
+    """What may have changed. Frames in ``said`` are typing, read marks and presence: nobody stores those here.
+
+    Those in ``told`` are for the consoles of one user each.
+    """
 
     moved: set[str] = field(default_factory=set)
     states: set[str] = field(default_factory=set)
     cases: set[tuple[int, str, str]] = field(default_factory=set)
     sessions: set[int] = field(default_factory=set)
     said: list[dict[str, Any]] = field(default_factory=list)
+    told: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     queue: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.moved or self.states or self.cases or self.sessions or self.said or self.queue)
+        return any(getattr(self, name) for name in (*LISTS, "queue"))
 
     def add(self, other: "Hint") -> None:
         self.moved |= other.moved
@@ -47,10 +52,11 @@ class Hint:
         self.cases |= other.cases
         self.sessions |= other.sessions
         self.said += other.said
+        self.told += other.told
         self.queue |= other.queue
 
     def packed(self) -> dict[str, Any]:
-        lists = {name: list(getattr(self, name)) for name in ("moved", "states", "cases", "sessions", "said")}
+        lists = {name: list(getattr(self, name)) for name in LISTS}
         return {"type": "live.hint", "node": NODE, "queue": self.queue, **lists}
 
     @classmethod
@@ -61,6 +67,7 @@ class Hint:
             {(case, what, conversation) for case, what, conversation in message["cases"]},
             set(message["sessions"]),
             list(message["said"]),
+            [(user, frame) for user, frame in message["told"]],
             message["queue"],
         )
 
@@ -88,6 +95,11 @@ def sessions_ended(sessions: Iterable[int]) -> None:
 def say(frame: dict[str, Any]) -> None:
     """A frame that is not stored, for the participants of its conversation."""
     publish(Hint(said=[frame]))
+
+
+def tell(user_id: int, frame: dict[str, Any]) -> None:
+    """A frame for whatever consoles somebody of the staff has open: ids and codes alone."""
+    publish(Hint(told=[(user_id, frame)]))
 
 
 class Listener(Protocol):

@@ -312,7 +312,7 @@ class ChatSocket:
         mark = (conversation.pk, seq, staff_seq if self.staff else history.NOTHING)
         while page := await self.hub.desk_lane.run(history.since, [mark]):
             for each in page:
-                self.say(each)
+                self.say(frames.for_desk(each) if self.staff else each)
             mark = history.past(mark, page)
             await self._drained()
         # Whoever asks for what comes after the end is told where the end is.

@@ -29,7 +29,8 @@ class RoutingRules(models.Model):
     """The floor's own figures, one row."""
 
     units_in_all = _units(
-        default=Decimal(6), help_text=_("Units an agent carries over all channels, unless theirs say otherwise.")
+        default=Decimal(6),
+        help_text=_("Units an agent carries over all channels, unless theirs say otherwise."),
     )
     away_after = models.PositiveIntegerField(
         default=60, help_text=_("Seconds without a sign of an agent's console until they are away.")
@@ -38,13 +39,16 @@ class RoutingRules(models.Model):
         default=300, help_text=_("Seconds without one until they are offline and their chats go to others.")
     )
     idle_after = models.PositiveIntegerField(
-        default=900, help_text=_("Seconds without use of an open console until the agent is away; 0: never.")
+        default=600, help_text=_("Seconds without use of an open console until the agent is away; 0: never.")
     )
     overlap_minutes = models.PositiveSmallIntegerField(
         default=15, help_text=_("How long before the end of a shift its open work is handed over.")
     )
     baton_minutes = models.PositiveSmallIntegerField(
         default=15, help_text=_("How long somebody has to take over what a shift hands them.")
+    )
+    transfer_within = models.PositiveIntegerField(
+        default=60, help_text=_("Seconds somebody has to accept what a colleague hands them.")
     )
     passed_minutes = models.PositiveSmallIntegerField(
         default=15, help_text=_("How long whoever passed on a contact is not offered it again.")
@@ -85,7 +89,9 @@ class AgentSkill(models.Model):
 
     class Meta:
         ordering = ["user", "skill"]
-        constraints = [models.UniqueConstraint(fields=["user", "skill"], name="one_level_per_agent_and_skill")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "skill"], name="one_level_per_agent_and_skill")
+        ]
 
     def __str__(self) -> str:
         return f"skill {self.skill_id} of user {self.user_id}"
@@ -236,7 +242,9 @@ class Offer(models.Model):
     class Meta:
         ordering = ["-made_at", "-pk"]
         constraints = [
-            models.UniqueConstraint(fields=["case"], condition=Q(state="open"), name="one_open_offer_per_case")
+            models.UniqueConstraint(
+                fields=["case"], condition=Q(state="open"), name="one_open_offer_per_case"
+            )
         ]
         indexes = [
             models.Index(fields=["agent"], condition=Q(state="open"), name="open_offers_of_agent"),
