@@ -290,6 +290,6 @@ def test_messages_are_for_caregivers_with_all_of_the_trust(patient, scope, statu
         ("2026-07-03T15:00", "2026-07-06T17:00"),  # Independence Day is kept on Friday
     ],
 )
-def test_an_answer_is_promised_in_business_hours(now, by):
+def test_an_answer_is_promised_in_business_hours(db, now, by):
     given = datetime.fromisoformat(now).replace(tzinfo=UTC)
     assert promises.reply_by(given) == datetime.fromisoformat(by).replace(tzinfo=UTC)

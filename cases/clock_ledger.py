@@ -1,0 +1,121 @@
+"""The clocks of some cases, read under lock, turned together and written together: a few statements for many."""
+
+from datetime import datetime
+from functools import cached_property, partial
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from cases import calendars, promises
+from cases.clocks import ACTIVE, Turning
+from cases.models import Clock, ClockEvent
+from cases.promises import Facts, Target
+from cases.signals import clock_breached, clock_warned
+from portal.models import User
+
+ONCE = ("first_response", "acknowledgement")  # a case has them once, however often it is opened again
+SIGNALS = {"warned": clock_warned, "breached": clock_breached}
+NEXT = """
+    UPDATE cases_case c SET next_due_at = n.due_at, next_warn_at = n.warn_at, next_due_kind = coalesce(n.kind, ''),
+        next_due_calendar_id = n.calendar_id
+    FROM unnest(%s::bigint[]) AS i (id) LEFT JOIN LATERAL (
+        SELECT due_at, warn_at, kind, calendar_id FROM cases_clock
+        WHERE case_id = i.id AND state = 'running' ORDER BY due_at, id LIMIT 1
+    ) n ON true
+    WHERE c.id = i.id AND (c.next_due_at, c.next_warn_at, c.next_due_kind)
+        IS DISTINCT FROM (n.due_at, n.warn_at, coalesce(n.kind, ''))
+"""
+CHANGED = [
+    *("state", "policy_name", "calendar", "within", "warn_at_percent", "pauses", "running_since", "used"),
+    *("changed_at", "due_at", "warn_at", "warned_at", "breached_at", "stopped_at", "next_moment_at"),
+]
+
+
+class Ledger:
+    """The clocks of some cases, under lock, with what may be needed to turn them; read as late as may be."""
+
+    def __init__(self, case_ids: list[int]) -> None:
+        self.case_ids = sorted(case_ids)
+        self.turnings: list[Turning] = []
+        self.new: list[Clock] = []
+        known = Clock.objects.filter(case_id__in=case_ids).filter(Q(state__in=ACTIVE) | Q(kind__in=ONCE))
+        self.clocks = list(known.order_by("pk").select_for_update(no_key=True))
+
+    @cached_property
+    def facts(self) -> dict[int, Facts]:
+        return promises.of_cases(self.case_ids)
+
+    @cached_property
+    def policies(self) -> tuple[promises.Policy, ...]:
+        return promises.policies()
+
+    @cached_property
+    def calendars(self) -> calendars.Known:
+        return calendars.known()
+
+    def turning(self, cause: str, *, actor: Any, at: datetime | None, reason: str) -> Turning:
+        made = Turning(at or timezone.now(), cause, lambda: self.calendars, at is None, who(actor), reason)
+        self.turnings.append(made)
+        return made
+
+    def active(self, case_id: int, *kinds: str) -> list[Clock]:
+        mine = (clock for clock in [*self.clocks, *self.new] if clock.case_id == case_id)
+        return [clock for clock in mine if clock.state in ACTIVE and (not kinds or clock.kind in kinds)]
+
+    def had(self, case_id: int, kind: str) -> bool:
+        return any(clock.case_id == case_id and clock.kind == kind for clock in [*self.clocks, *self.new])
+
+    def promised(self, case_id: int, turning: Turning) -> dict[str, Target]:
+        if not self.policies:
+            return {}
+        return promises.made(self.policies, self.facts[case_id], turning.at)
+
+    def start(self, case_id: int, turning: Turning, *kinds: str, at: datetime | None = None) -> None:
+        """Start those of ``kinds`` that are promised and do not run; paused where the customer has the word."""
+        promised = self.promised(case_id, turning)
+        for kind in kinds:
+            if kind in promised and not self.active(case_id, kind):
+                clock = turning.start(case_id, self.facts[case_id].channel, promised[kind], at=at)
+                self.new.append(clock)
+                if self.facts[case_id].waits:
+                    turning.pause(clock)
+
+    def store(self) -> None:
+        """Write what was turned; nothing where nothing was. The ledger can go on after it."""
+        story = [told for turning in self.turnings for told in turning.story]
+        if not story:
+            return
+        store(story)
+        self.clocks, self.new, self.turnings = [*self.clocks, *self.new], [], []
+
+
+def who(actor: Any) -> dict[str, Any]:
+    """The columns that name an actor."""
+    if isinstance(actor, User):
+        return {"actor": actor}
+    return {"actor_name": getattr(actor, "name", "")[:40]}
+
+
+def store(story: list[ClockEvent]) -> None:
+    """The clocks that a story tells of, the story, and when each case is due next."""
+    told_of = {id(told.clock): told.clock for told in story}.values()
+    if old := [clock for clock in told_of if clock.pk]:
+        Clock.objects.bulk_update(old, CHANGED)
+    Clock.objects.bulk_create([clock for clock in told_of if not clock.pk])
+    keep(story)
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT, [sorted({told.case_id for told in story})])
+
+
+def keep(story: list[ClockEvent]) -> None:
+    """Write down what was told, and announce warnings and breaches on commit."""
+    ClockEvent.objects.bulk_create(story)
+    for told in story:
+        if told.kind in SIGNALS:
+            transaction.on_commit(partial(_announce, told.kind, told.case_id, told.clock_id))
+
+
+def _announce(kind: str, case_id: int, clock_id: int) -> None:
+    SIGNALS[kind].send_robust(None, case_id=case_id, clock_id=clock_id)
