@@ -53,7 +53,7 @@ def merge(actor: Any, *, into: Case, cases: Iterable[Case]) -> Case:
             _refuse_source(held[case.pk], target)
         for case in sources:
             _go_over(actor, held[case.pk], target)
-        rules.save(target, "priority", "state", "parent", *moving.SHOWN)
+        rules.save(target, "priority", "state", *moving.SHOWN)
         _turn_clocks(actor, [held[case.pk] for case in sources], target)
     return target
 
@@ -168,17 +168,19 @@ def standing(case: Case) -> Merge | None:
 def unmerge(actor: Any, *, case: Case) -> Case:
     """Take ``case`` out of the one it went into, with all that came from it. Raises ValidationError when too late."""
     require(actor, "cases.merge", case)
-    merge = _undoable(case)
     with transaction.atomic():
-        held = rules.locked_together([case.pk, merge.into_id])
+        held = rules.locked_together([case.pk, _undoable(case).into_id])
+        merge = _undoable(held[case.pk])
+        if merge.into_id not in held:
+            raise _wrong(_("Somebody merged case %(number)s anew meanwhile. Look again."), case)
         case, into = held[case.pk], held[merge.into_id]
-        merge = _undoable(case)
         if into.merged_into_id is not None:
             raise _wrong(_("Case %(number)s has been merged further: undo that first."), into)
         _bring_back(case, into, merge.kept)
         merge.undone_at = timezone.now()
         merge.save(update_fields=["undone_at"])
         sla.event(case, "unmerged", actor=actor)
+        sla.event(into, "reclassified", actor=actor)
         rules.record(actor, case, "unmerged", {"from": into.number})
         rules.record(actor, into, "unmerged", {"to": case.number})
     return case

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from agents.synthetic import phrases
 from agents.synthetic.loading import copy_tuples
 from agents.synthetic.rhythm import Rhythm
+from cases.defaults.reasons import CODES
 from cases.models import Case, CaseEvent, Conversation, Message
 from cases.numbers import case_number
 
@@ -24,7 +25,7 @@ CHUNK = 5_000
 CHANNELS = ["chat", "chat", "chat", "portal", "portal", "phone", "email", "sms"]
 DISPOSITIONS = ["answered", "action_taken", "action_taken", "handed_on", "no_reply"]
 OPEN_FOR = timedelta(days=21)
-SUBJECTS = {code: customer for code, _, _, customer, *_ in phrases.REASONS}
+SUBJECTS = {code: reason.asked for code, reason in CODES.items()}
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from agents.synthetic.records import WITH_FILES, add_files
 from agents.synthetic.rhythm import Rhythm
 from agents.synthetic.staff import accounts, create_customers, create_staff
 from billing.models import Payer
-from cases.models import CannedReply, Case, Message, Reason, Team
+from cases.models import CannedReply, Case, Message, Reason
 from cases.numbers import SEQUENCE
+from config.management.commands import install_defaults
 from config.security import audit
 from portal.access import System
 from portal.models import Order, Patient, Practitioner, Product, User
@@ -67,19 +68,10 @@ def _catalogue(rng: Random) -> None:
     Product.objects.bulk_create(catalogue.products())
     Practitioner.objects.bulk_create(people.practitioners(rng))
     Payer.objects.bulk_create(people.payers())
-    teams = {code: Team.objects.create(code=code, name=name) for code, name in phrases.TEAMS}
-    for code, family, label, customer, spanish, priority, team in phrases.REASONS:
-        Reason.objects.create(
-            code=code,
-            family=family,
-            label=label,
-            customer_label=customer,
-            customer_label_es=spanish,
-            priority=priority,
-            team=teams[team],
-        )
+    install_defaults.install()
     for shortcut, language, title, body in phrases.CANNED:
-        CannedReply.objects.create(shortcut=shortcut, language=language, title=title, body=body)
+        words = {"title": title, "body": body}
+        CannedReply.objects.get_or_create(shortcut=shortcut, language=language, defaults=words)
 
 
 def _patients(rng: Random, size: Size, now: datetime, say: Say) -> None:
@@ -170,7 +162,8 @@ def _cast() -> Cast:
     owners = Patient.objects.only("pk", "first_name", "last_name", "language").order_by("pk")
     patients = [(row.pk, row.first_name, row.name, row.language, lines.get(row.pk, "")) for row in owners]
     staff = User.objects.filter(role_grants__role="agent").order_by("pk")
-    reasons = {row.code: (row.pk, row.team_id or 0, row.priority) for row in Reason.objects.all()}
+    spoken_of = Reason.objects.filter(code__in=phrases.CUSTOMER)
+    reasons = {row.code: (row.pk, row.team_id or 0, row.priority) for row in spoken_of}
     return Cast(patients, orders, [(row.pk, row.display_name) for row in staff], reasons)
 
 

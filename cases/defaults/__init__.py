@@ -2,4 +2,9 @@
 
 from collections.abc import Callable
 
-INSTALL: dict[str, Callable[[], int]] = {}
+from cases.defaults import clocks, reasons
+
+INSTALL: dict[str, Callable[[], int]] = {
+    "teams, reasons and tags": reasons.install,
+    "calendars and SLA policies": clocks.install,
+}
