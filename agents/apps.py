@@ -6,4 +6,5 @@ class AgentsConfig(AppConfig):
     verbose_name = "Agents and the floor"
 
     def ready(self) -> None:
-        from agents import receivers, watched  # noqa: F401 - listens; puts writes on the access trail
+        # Fills a registry, listens, puts writes on the access trail.
+        from agents import belongings, receivers, watched  # noqa: F401

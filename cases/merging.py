@@ -1,11 +1,10 @@
 """Cases of one patient become one, and for a while what was merged can be taken apart again.
 
-The case that goes in is closed as a double; its conversations, followers, tags, children and what apps to the
-right keep of it (BELONGINGS) go over, and undoing the merge brings back what came from it.
+The case that goes in is closed as a double; its conversations, followers, tags, children and what else
+is kept of it (cases.belongings) go over, and undoing the merge brings back what came from it.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cases import cases as rules
 from cases import kin, moving, sla
+from cases.belongings import BELONGINGS
 from cases.models import Case, CaseRules, Follower, Merge
 from portal.access import require
 from portal.models import User
@@ -24,18 +24,6 @@ from portal.models import User
 PUT_BACK = ("state", "disposition", "waiting_on", "wake_only_then")
 MOMENTS = ("closed_at", "snoozed_until")
 ENDED = (*PUT_BACK, *MOMENTS, "merged_into", *moving.SHOWN)
-
-
-@dataclass(frozen=True)
-class Belonging:
-    """What else goes with a case. ``over(case, into)`` gives, by ids, what ``back(case, into, it)`` undoes."""
-
-    code: str
-    over: Callable[[Case, Case], Any]
-    back: Callable[[Case, Case, Any], None]
-
-
-BELONGINGS: list[Belonging] = []
 
 
 def merge(actor: Any, *, into: Case, cases: Iterable[Case]) -> Case:

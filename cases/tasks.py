@@ -2,10 +2,13 @@
 
 from celery import shared_task
 
-from cases import escalation, notices, paging, rota_warnings
+from cases import attainment, escalation, notices, paging, rota_warnings, sla, snoozing
 
 SCHEDULE = {
+    "cases.tasks.wake_due_cases": 15,
     "cases.tasks.send_due_notices": 60,
+    "cases.tasks.look_at_clocks": 10,
+    "cases.tasks.count_attainment": 900,
     "cases.tasks.climb_escalations": 15,
     "cases.tasks.warn_of_gaps": 3600,
 }
@@ -41,3 +44,24 @@ def climb_escalations() -> int:
 def warn_of_gaps() -> int:
     """Once a day, by mail: when nobody will be on duty. Gives how many were told."""
     return rota_warnings.tell()
+
+
+@shared_task(name="cases.tasks.look_at_clocks")
+def look_at_clocks() -> int:
+    """Warn of clocks that run out soon, and note those that did. Gives how many were looked at."""
+    return sla.look()
+
+
+@shared_task(name="cases.tasks.count_attainment")
+def count_attainment() -> int:
+    """Count the promises kept in the hours and days that are over. Gives how many spans were counted."""
+    return attainment.catch_up()
+
+
+@shared_task(name="cases.tasks.wake_due_cases")
+def wake_due_cases() -> int:
+    """Wake the cases whose snooze is over, some hundred at a time. Gives how many woke."""
+    woken = 0
+    while (some := snoozing.wake_due()) > 0:
+        woken += some
+    return woken

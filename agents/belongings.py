@@ -1,0 +1,46 @@
+"""What of the desk goes with a case that is merged: drafts, replies on their way, threads with third parties."""
+
+from typing import Any
+
+from agents.models import Draft, HeldReply, SideConversation
+from cases.belongings import BELONGINGS, Belonging, rows
+from cases.models import Case
+
+BETWEEN = "\n\n"
+
+
+def over(case: Case, into: Case) -> dict[str, list[int]]:
+    """Drafts go over; one whose writer has another there already is added to that one, and stays as well."""
+    writing = {draft.user_id: draft for draft in Draft.objects.filter(case=into)}
+    moved, added = [], []
+    for draft in Draft.objects.filter(case=case).order_by("pk"):
+        there = writing.get(draft.user_id)
+        if there is None:
+            draft.case = into
+            draft.save(update_fields=["case"])
+            moved.append(draft.pk)
+        else:
+            there.body = f"{there.body}{BETWEEN}{draft.body}"
+            there.save(update_fields=["body"])
+            added.append(draft.pk)
+    return {"moved": moved, "added": added}
+
+
+def back(case: Case, into: Case, kept: Any) -> None:
+    """Bring back what is still there; a draft sent or given up meanwhile is gone."""
+    writing = set(Draft.objects.filter(case=case).values_list("user_id", flat=True))
+    Draft.objects.filter(pk__in=kept["moved"], case=into).exclude(user__in=writing).update(case=case)
+    for draft in Draft.objects.filter(pk__in=kept["added"], case=case):
+        there = Draft.objects.filter(case=into, user=draft.user_id).first()
+        if there is not None and there.body.endswith(f"{BETWEEN}{draft.body}"):
+            there.body = there.body.removesuffix(f"{BETWEEN}{draft.body}")
+            there.save(update_fields=["body"])
+
+
+BELONGINGS.extend(
+    [
+        Belonging("drafts", over, back),
+        rows("held replies", HeldReply),
+        rows("side conversations", SideConversation),
+    ]
+)
