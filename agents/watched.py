@@ -13,6 +13,7 @@ ABOUT_A_PATIENT = {
 for model, path in ABOUT_A_PATIENT.items():
     audit.register(model, subject=path)
 for rules in (
+    m.Announcement,
     m.RoutingRules,
     m.Skill,
     m.AgentSkill,
@@ -25,6 +26,7 @@ for rules in (
     audit.register(rules)
 audit.EXEMPT.update(
     {
+        "agents.AnnouncementSeen": "That somebody read an announcement, which names no patient.",
         "agents.AgentPresence": "Whether an agent is at the desk.",
         "agents.Draft": "Words not sent yet, seen by their author alone; sent, they are a watched message.",
         "agents.Preferences": "How an agent likes the console.",

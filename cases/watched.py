@@ -6,6 +6,8 @@ from config.security import audit
 ABOUT_A_PATIENT = {
     m.Callback: "case__patient",
     m.Case: "patient",
+    m.Complaint: "patient",
+    m.Incident: "case__patient",
     m.CaseEvent: "case__patient",
     m.Conversation: "patient",
     m.Message: "conversation__patient",
@@ -58,6 +60,7 @@ for rules in (
     m.Macro,
     m.Survey,
     m.CaseRules,
+    m.ComplaintTerms,
     m.CallbackRules,
     m.CloseRule,
     m.Playbook,

@@ -9,6 +9,8 @@ from portal import models as m
 
 ABOUT_A_PATIENT = {
     m.Patient: "pk",
+    m.PatientMerge: "kept",
+    m.Referral: "patient",
     m.Caregiver: "patient",
     m.Consent: "patient",
     m.ContactChange: "patient",
@@ -17,6 +19,8 @@ ABOUT_A_PATIENT = {
     m.Diagnosis: "patient",
     m.Document: "patient",
     m.EmergencyAccess: "patient",
+    m.FacilityStay: "patient",
+    m.LookAlike: "first",
     m.Invitation: "patient",
     m.OneTimeSecret: "patient",
     m.Order: "patient",

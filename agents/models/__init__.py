@@ -1,3 +1,4 @@
+from agents.models.announcements import Announcement, AnnouncementSeen
 from agents.models.presence import AgentPresence
 from agents.models.routing import (
     AgentCapacity,
@@ -19,6 +20,8 @@ __all__ = [
     "AgentCapacity",
     "AgentPresence",
     "AgentSkill",
+    "Announcement",
+    "AnnouncementSeen",
     "ChannelLoad",
     "Draft",
     "HeldReply",

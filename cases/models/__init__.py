@@ -1,6 +1,7 @@
 from cases.models.calendars import Calendar, OpenHours, SpecialDay
 from cases.models.callbacks import Callback, CallbackRules
 from cases.models.cases import Case, CaseEvent, Reason, Tag, Team
+from cases.models.complaints import Complaint, ComplaintTerms
 from cases.models.conversations import Conversation, Inbound, Message, MessageAttachment, ReadMark
 from cases.models.drafts import CustomerDraft
 from cases.models.escalation import (
@@ -10,6 +11,7 @@ from cases.models.escalation import (
     PagingContact,
     PolicyStep,
 )
+from cases.models.incidents import Incident
 from cases.models.kin import CaseLink, CaseRules, CloseRule, Follower, Merge, Notification
 from cases.models.notices import Notice
 from cases.models.playbooks import Playbook, PlaybookRun, PlaybookStepTaken, PlaybookVersion
@@ -48,12 +50,15 @@ __all__ = [
     "Clock",
     "ClockEvent",
     "CloseRule",
+    "Complaint",
+    "ComplaintTerms",
     "Conversation",
     "CustomerDraft",
     "Escalation",
     "EscalationPolicy",
     "Follower",
     "Inbound",
+    "Incident",
     "Macro",
     "Merge",
     "Message",

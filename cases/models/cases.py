@@ -248,7 +248,9 @@ class Case(models.Model):
                 )
             ),
             models.Index(
-                fields=["reason", "-last_contact_at", "-id"], condition=~Q(state="closed"), name="open_by_reason"
+                fields=["reason", "-last_contact_at", "-id"],
+                condition=~Q(state="closed"),
+                name="open_by_reason",
             ),
             models.Index(
                 fields=["team", "-last_contact_at", "-id"], condition=~Q(state="closed"), name="open_by_team"

@@ -146,6 +146,7 @@ class SurveyAnswer(models.Model):
 
     invitation = models.OneToOneField(SurveyInvitation, on_delete=models.PROTECT, related_name="answer")
     score = models.PositiveSmallIntegerField()
+    scale = models.PositiveSmallIntegerField(default=5, help_text=_("The highest score there was then."))
     comment = EncryptedTextField(blank=True)
     redactions = models.PositiveSmallIntegerField(default=0)
     answered_at = models.DateTimeField(default=timezone.now)

@@ -3,6 +3,7 @@ from portal.models.clinical import Diagnosis
 from portal.models.documents import Document, Upload
 from portal.models.exports import DataExport
 from portal.models.factors import AccountMail, OneTimeSecret, RecoveryCode, TotpDevice
+from portal.models.intake import FacilityStay, LookAlike, PatientMerge, Referral
 from portal.models.orders import (
     Device,
     Order,
@@ -46,17 +47,21 @@ __all__ = [
     "Diagnosis",
     "Document",
     "EmergencyAccess",
+    "FacilityStay",
     "Invitation",
     "LevelOpens",
+    "LookAlike",
     "OneTimeSecret",
     "Order",
     "OrderLine",
     "OrderMilestone",
     "Patient",
+    "PatientMerge",
     "Practitioner",
     "Prescription",
     "Product",
     "RecoveryCode",
+    "Referral",
     "RoleGrant",
     "Shipment",
     "ShipmentEvent",

@@ -315,6 +315,11 @@ class Caregiver(models.Model):
         """Whether the scope covers ``scope`` (deliveries, billing, everything)."""
         return "everything" in self.scopes or scope in self.scopes
 
+    @property
+    def scope_names(self) -> list[str]:
+        """What they may see and discuss, in words."""
+        return [str(label) for scope, label in self.SCOPES if scope in self.scopes]
+
 
 class Invitation(models.Model):
     """A single-use, expiring way in, bound to its purpose. Only the digest of its token is kept."""

@@ -122,6 +122,8 @@ class Verification(models.Model):
     What was typed is not kept, nor which part of it was wrong.
     """
 
+    HOW = HOW
+
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="verifications")
     purpose = models.CharField(max_length=80, blank=True)
     agent = models.ForeignKey(

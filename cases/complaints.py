@@ -1,0 +1,176 @@
+"""The complaint register: taken down, acknowledged within days, looked into and answered. Its only writer."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from cases.cases import record
+from cases.models import Case, Complaint, ComplaintTerms
+from config.security import audit
+from config.security.redaction import redact
+from portal.access import require
+from portal.numbers import next_number
+
+SEQUENCE = "cases_complaint_id_seq"
+COLUMNS = (
+    *("number", "kind", "product_line", "channel", "state", "received_at", "acknowledge_by"),
+    *("acknowledged_at", "answer_by", "answered_at"),
+)
+
+
+def terms(on: date) -> tuple[int, int]:
+    """Days to acknowledge and to answer what came in ``on`` that day."""
+    row = ComplaintTerms.objects.filter(since__lte=on).first() or ComplaintTerms()
+    return row.acknowledge_days, row.answer_days
+
+
+def take_down(
+    actor: Any,
+    *,
+    kind: str,
+    summary: str,
+    channel: str,
+    case: Case | None = None,
+    complainant: str = "",
+    reach_them: str = "",
+    received_on: date | None = None,
+) -> Complaint:
+    """Enter a complaint. Raises ValidationError where it does not say what happened or who complained."""
+    require(actor, "complaints.work")
+    wrong = {}
+    if not summary.strip():
+        wrong["summary"] = _("Write down what happened, in their words where you can.")
+    if kind not in dict(Complaint.KINDS):
+        wrong["kind"] = _("Choose what it is about.")
+    if case is None and not complainant.strip():
+        wrong["complainant"] = _("Say who complained.")
+    today = timezone.localdate()
+    if received_on and received_on > today:
+        wrong["received_on"] = _("That day has not come yet.")
+    if wrong:
+        raise ValidationError(wrong)
+    received = received_on or today
+    acknowledge, answer = terms(received)
+    with transaction.atomic():
+        complaint = Complaint.objects.create(
+            number=next_number("CP", SEQUENCE),
+            case=case,
+            patient=case.patient if case else None,
+            kind=kind,
+            product_line=case.product_line if case else "",
+            channel=channel,
+            complainant=complainant.strip()[:120],
+            reach_them=reach_them.strip()[:160],
+            summary=redact(summary.strip()).text,
+            taken_by=actor if actor.pk else None,
+            acknowledge_by=received + timedelta(days=acknowledge),
+            answer_by=received + timedelta(days=answer),
+        )
+        if case is not None:
+            record(actor, case, "linked", {"complaint": complaint.number})
+    return complaint
+
+
+@transaction.atomic
+def acknowledge(actor: Any, *, complaint: Complaint) -> Complaint:
+    """They were told that we have it and when we will answer."""
+    held = _held(actor, complaint)
+    if held.state != "received":
+        raise ValidationError(_("This complaint has been acknowledged already."))
+    held.state, held.acknowledged_at = "acknowledged", timezone.now()
+    held.acknowledged_by = actor if actor.pk else None
+    held.save(update_fields=["state", "acknowledged_at", "acknowledged_by"])
+    return held
+
+
+@transaction.atomic
+def answer(actor: Any, *, complaint: Complaint, findings: str, told: str) -> Complaint:
+    """What we found and what we told them: both stand in the register from then on."""
+    wrong = {}
+    if not findings.strip():
+        wrong["findings"] = _("Write down what you found out.")
+    if not told.strip():
+        wrong["told"] = _("Write down what was done and what they were told.")
+    if wrong:
+        raise ValidationError(wrong)
+    held = _held(actor, complaint)
+    if held.state == "answered":
+        raise ValidationError(_("This complaint has been answered already."))
+    now = timezone.now()
+    held.acknowledged_at = held.acknowledged_at or now
+    held.acknowledged_by = held.acknowledged_by or (actor if actor.pk else None)
+    held.state, held.answered_at, held.answered_by = "answered", now, actor if actor.pk else None
+    held.findings, held.answer = redact(findings.strip()).text, redact(told.strip()).text
+    held.save(
+        update_fields=[
+            *("state", "acknowledged_at", "acknowledged_by", "answered_at", "answered_by"),
+            *("findings", "answer"),
+        ]
+    )
+    return held
+
+
+def _held(actor: Any, complaint: Complaint) -> Complaint:
+    require(actor, "complaints.work", complaint)
+    held: Complaint = Complaint.objects.select_for_update(of=("self",)).get(pk=complaint.pk)
+    return held
+
+
+def register(actor: Any, *, answered: bool = False, most: int = 100) -> list[Complaint]:
+    """Those to be answered, the nearest term first; or those answered, the newest first."""
+    require(actor, "complaints.work")
+    rows = Complaint.objects.visible_to(actor).select_related("case", "taken_by")
+    if answered:
+        rows = rows.filter(state="answered").order_by("-answered_at")
+    else:
+        rows = rows.exclude(state="answered").order_by("answer_by", "pk")
+    found = list(rows.defer("summary", "findings", "answer", "reach_them")[:most])
+    if found:
+        audit.read({row.patient_id for row in found if row.patient_id}, "complaint register", objects=found)
+    return found
+
+
+def open_complaint(actor: Any, ref: Any) -> Complaint:
+    """One complaint, on the trail as opened. Raises Complaint.DoesNotExist."""
+    require(actor, "complaints.work")
+    rows = Complaint.objects.visible_to(actor).select_related("case", "patient", "taken_by", "answered_by")
+    complaint: Complaint = rows.get(ref=ref)
+    whose = [complaint.patient_id] if complaint.patient_id else []
+    audit.read(whose, "complaint", objects=[complaint], fields=("complainant", "summary"))
+    return complaint
+
+
+def late(complaint: Complaint, today: date | None = None) -> str:
+    """Which term has passed: "acknowledge", "answer" or ""."""
+    today = today or timezone.localdate()
+    if complaint.state == "received" and complaint.acknowledge_by < today:
+        return "acknowledge"
+    return "answer" if complaint.state != "answered" and complaint.answer_by < today else ""
+
+
+class _Echo:
+    def write(self, line: str) -> str:
+        return line
+
+
+def as_csv(actor: Any, rows: Iterable[Complaint]) -> Iterator[str]:
+    """The register without names or words: what an accreditor asks to see. On the trail as an export."""
+    require(actor, "complaints.work")
+    rows = list(rows)
+    audit.event(
+        "export", subjects={row.patient_id for row in rows if row.patient_id}, what="complaint register"
+    )
+    writer = csv.writer(_Echo())
+    yield writer.writerow(COLUMNS)
+    for row in rows:
+        yield writer.writerow([_cell(getattr(row, name)) for name in COLUMNS])
+
+
+def _cell(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value or "")

@@ -1,0 +1,183 @@
+"""Mass incidents: one cause, a case for each patient it touches, one word to all of them. Their only writer."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Count, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from cases import cases, conversations, kin
+from cases.models import Case, Incident, Reason
+from config.security import audit
+from config.security.redaction import redact
+from portal.access import require
+from portal.models import Order, Patient, Shipment
+
+MOST = 2_000
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whom a cause touches. All that is named must fit; nothing named fits nobody.
+
+    ``state`` is two letters, ``lot`` of a device at home, ``carrier`` of a parcel that is on its way.
+    """
+
+    product_line: str = ""
+    state: str = ""
+    lot: str = ""
+    carrier: str = ""
+
+    @property
+    def empty(self) -> bool:
+        return not (self.product_line or self.state or self.lot or self.carrier)
+
+
+def touched(actor: Any, scope: Scope) -> list[int]:
+    """Ids of the patients a cause touches, the oldest record first; at most MOST."""
+    require(actor, "incidents.manage")
+    if scope.empty:
+        return []
+    people = Patient.objects.filter(merged_into=None, deceased_on=None)
+    if scope.state:
+        people = people.filter(state=scope.state.upper())
+    if scope.lot:
+        people = people.filter(devices__lot=scope.lot, devices__returned_on=None)
+    if scope.product_line:
+        people = people.filter(pk__in=_with_line(scope.product_line))
+    if scope.carrier:
+        people = people.filter(pk__in=_awaiting(scope.carrier))
+    return list(people.order_by("pk").values_list("pk", flat=True).distinct()[: MOST + 1])
+
+
+def _with_line(line: str) -> Any:
+    orders = Order.objects.filter(product_line=line).exclude(state__in=["draft", "cancelled"])
+    return orders.values("patient")
+
+
+def _awaiting(carrier: str) -> Any:
+    on_the_way = Shipment.objects.filter(carrier=carrier).exclude(state="delivered")
+    return on_the_way.values("order__patient")
+
+
+def declare(
+    actor: Any, *, title: str, cause: str, reason: Reason, scope: Scope, channel: str = "portal"
+) -> Incident:
+    """Open the incident with a case for every patient it touches. Raises ValidationError.
+
+    Each case is of the same reason and stands under the incident's own; nobody is written to yet.
+    """
+    require(actor, "incidents.manage")
+    people = touched(actor, scope)
+    _refuse(title, cause, people)
+    with transaction.atomic():
+        parent = cases.open_case(actor, channel=channel, subject=title, reason=reason, owner=actor)
+        incident = Incident.objects.create(
+            title=title.strip(),
+            cause=redact(cause.strip()).text,
+            case=parent,
+            declared_by=actor if actor.pk else None,
+        )
+        audit.event("search", subjects=people, what="patients touched by an incident", objects=[incident])
+        for patient in Patient.objects.filter(pk__in=people).order_by("pk"):
+            _case_for(actor, incident, patient)
+        cases.record(actor, parent, "incident", {"touched": len(people)})
+    return incident
+
+
+def _refuse(title: str, cause: str, people: list[int]) -> None:
+    wrong = {}
+    if not title.strip():
+        wrong["title"] = _("Give it a name that everybody at the desk will know it by.")
+    if not cause.strip():
+        wrong["cause"] = _("Say what happened.")
+    if wrong:
+        raise ValidationError(wrong)
+    if not people:
+        raise ValidationError(_("Nobody is touched by this. Say which product line, state, lot or carrier."))
+    if len(people) > MOST:
+        raise ValidationError(_("More than %(most)s people are touched. Narrow it down.") % {"most": MOST})
+
+
+def _case_for(actor: Any, incident: Incident, patient: Patient) -> Case:
+    parent = incident.case
+    case = cases.open_case(
+        actor, channel=parent.channel, patient=patient, subject=incident.title, reason=parent.reason
+    )
+    return kin.set_parent(actor, case=case, parent=parent)
+
+
+def add(actor: Any, *, incident: Incident, case: Case) -> Case:
+    """Somebody got in touch about the same cause: their case goes under the incident."""
+    require(actor, "cases.work", case)
+    held = _held(incident)
+    added = kin.set_parent(actor, case=case, parent=held.case)
+    cases.record(actor, case, "incident", {"incident": held.title})
+    return added
+
+
+def say_to_all(actor: Any, *, incident: Incident, words: str) -> int:
+    """The same reply in every case that is open under the incident; how many it went to.
+
+    It is one act: where one of them can't be written, none is.
+    """
+    require(actor, "incidents.manage")
+    if not words.strip():
+        raise ValidationError(_("Write what they should know, and when they hear from us next."))
+    with transaction.atomic():
+        held = _held(incident)
+        open_ones = _open_under(held)
+        for case in open_ones:
+            conversations.reply(actor, conversation=conversations.thread_of(case), body=words)
+        cases.record(actor, held.case, "incident", {"told": len(open_ones)})
+    return len(open_ones)
+
+
+def resolve(actor: Any, *, incident: Incident, next_step: str) -> int:
+    """It is over: every case under it goes through the gate, then its own. How many were closed."""
+    require(actor, "incidents.manage")
+    if not next_step.strip():
+        raise ValidationError({"next_step": _("Say what comes next, or that nothing does.")})
+    with transaction.atomic():
+        held = _held(incident)
+        closed = _open_under(held)
+        for case in [*closed, held.case]:
+            cases.close(actor, case=case, disposition="action_taken", next_step=next_step)
+        held.state, held.resolved_at = "resolved", timezone.now()
+        held.save(update_fields=["state", "resolved_at"])
+    return len(closed)
+
+
+def _held(incident: Incident) -> Incident:
+    held: Incident = (
+        Incident.objects.select_for_update(of=("self",)).select_related("case").get(pk=incident.pk)
+    )
+    if held.state != "open":
+        raise ValidationError(_("This incident is over."))
+    return held
+
+
+def _open_under(incident: Incident) -> list[Case]:
+    return list(Case.objects.filter(parent=incident.case).exclude(state="closed").order_by("pk"))
+
+
+def going_on(actor: Any) -> list[Incident]:
+    """Incidents, those that go on first."""
+    require(actor, "cases.view")
+    rows = Incident.objects.visible_to(actor).select_related("case", "declared_by").defer("cause")
+    return sorted(rows.order_by("-declared_at")[:50], key=lambda incident: incident.state != "open")
+
+
+def counts(incidents: Iterable[Incident]) -> dict[int, tuple[int, int]]:
+    """By incident: how many cases stand under it, and how many of them are still open."""
+    rows = (
+        Case.objects.filter(parent__in=[incident.case_id for incident in incidents])
+        .values("parent")
+        .annotate(all=Count("pk"), open=Count("pk", filter=~Q(state="closed")))
+    )
+    by_case = {row["parent"]: (row["all"], row["open"]) for row in rows}
+    return {incident.pk: by_case.get(incident.case_id, (0, 0)) for incident in incidents}

@@ -1,0 +1,123 @@
+"""What changes everything about a patient: that they died, or stay where others pay for equipment."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from portal.access import require
+from portal.models import Consent, FacilityStay, Patient
+
+# What a stay of a kind stops: it is the facility's to provide while somebody is there.
+STOPS = {
+    "hospital": ("ship", "bill"),
+    "snf": ("ship", "bill"),
+    "hospice": ("bill",),
+    "other": (),
+}
+
+
+TOPICS = ("orders", "resupply", "surveys", "marketing")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What may be done for a patient today, and why something may not. ``why`` is in words for staff."""
+
+    may_ship: bool
+    may_bill: bool
+    may_contact: bool
+    why: list[str]
+
+
+def of(patient: Patient, stays: list[FacilityStay] | None = None) -> Standing:
+    """How a patient stands today. ``stays`` are their current ones, where the caller has them."""
+    if patient.deceased_on is not None:
+        return Standing(False, False, False, [str(_("This patient has died. Nothing is sent or asked."))])
+    here = list(FacilityStay.objects.current().filter(patient=patient)) if stays is None else stays
+    stopped = {what for stay in here for what in STOPS[stay.kind]}
+    why = [_in_words(stay) for stay in here]
+    return Standing("ship" not in stopped, "bill" not in stopped, True, why)
+
+
+def _in_words(stay: FacilityStay) -> str:
+    kind = stay.get_kind_display()
+    return str(_("In a facility since %(since)s: %(kind)s.") % {"since": stay.since, "kind": kind})
+
+
+@transaction.atomic
+def has_died(actor: Any, *, patient: Patient, on: date) -> Patient:
+    """Write down a death. Consent to be contacted ends with it; nothing is deleted."""
+    require(actor, "patients.change", patient)
+    if on > timezone.localdate():
+        raise ValidationError({"on": _("That day has not come yet.")})
+    if patient.birth_date and on < patient.birth_date:
+        raise ValidationError({"on": _("That is before the date of birth.")})
+    held: Patient = Patient.objects.select_for_update(of=("self",)).get(pk=patient.pk)
+    held.deceased_on = on
+    held.save(update_fields=["deceased_on"])
+    Consent.objects.bulk_create(
+        Consent(patient=held, channel=channel, topic=topic, granted=False, source="deceased")
+        for channel, _label in Patient.CHANNELS
+        for topic in TOPICS
+    )
+    return held
+
+
+@transaction.atomic
+def is_alive(actor: Any, *, patient: Patient) -> Patient:
+    """It was written down in error. Consents are asked for anew."""
+    require(actor, "patients.merge", patient)
+    held: Patient = Patient.objects.select_for_update(of=("self",)).get(pk=patient.pk)
+    held.deceased_on = None
+    held.save(update_fields=["deceased_on"])
+    return held
+
+
+@transaction.atomic
+def goes_to(
+    actor: Any, *, patient: Patient, kind: str, since: date, until: date | None = None, name: str = ""
+) -> FacilityStay:
+    """A stay begins. Raises ValidationError where it ends before it begins or another of its kind is open."""
+    require(actor, "patients.change", patient)
+    if kind not in STOPS:
+        raise ValidationError({"kind": _("Choose what kind of facility it is.")})
+    if until is not None and until < since:
+        raise ValidationError({"until": _("A stay can't end before it begins.")})
+    Patient.objects.select_for_update(of=("self",)).get(pk=patient.pk)
+    if FacilityStay.objects.filter(patient=patient, kind=kind, until=None).exists():
+        raise ValidationError(_("A stay of this kind is open already. End it first."))
+    return FacilityStay.objects.create(
+        patient=patient,
+        kind=kind,
+        since=since,
+        until=until,
+        name=name.strip()[:120],
+        recorded_by=actor if actor.pk else None,
+    )
+
+
+@transaction.atomic
+def comes_home(actor: Any, *, stay: FacilityStay, on: date) -> FacilityStay:
+    """A stay ends."""
+    require(actor, "patients.change", stay.patient)
+    held: FacilityStay = FacilityStay.objects.select_for_update(of=("self",)).get(pk=stay.pk)
+    if on < held.since:
+        raise ValidationError({"on": _("A stay can't end before it begins.")})
+    held.until = on
+    held.save(update_fields=["until"])
+    return held
+
+
+@transaction.atomic
+def needs(actor: Any, *, patient: Patient, language: str, interpreter: str, tty: bool) -> Patient:
+    """How to speak with somebody: their language, an interpreter, a TTY or relay call."""
+    require(actor, "patients.change", patient)
+    held: Patient = Patient.objects.select_for_update(of=("self",)).get(pk=patient.pk)
+    held.language, held.interpreter, held.tty = language, interpreter.strip()[:40], tty
+    held.save(update_fields=["language", "interpreter", "tty"])
+    return held

@@ -1,0 +1,74 @@
+"""Deaths, facility stays and how to speak with somebody (R-OPS-1)."""
+
+from datetime import date, timedelta
+
+import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.utils import timezone
+
+from portal import consent, stays
+from portal.models import Patient, User
+from tests.factories import PatientFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def clerk() -> User:
+    return UserFactory(roles=["agent"])
+
+
+def test_a_death_stops_everything_and_ends_consent(clerk: User) -> None:
+    patient = PatientFactory()
+    stays.has_died(clerk, patient=patient, on=timezone.localdate())
+    patient.refresh_from_db()
+    standing = stays.of(patient)
+    assert (standing.may_ship, standing.may_bill, standing.may_contact) == (False, False, False)
+    assert "died" in standing.why[0]
+    assert not any(consent.allows(patient, channel, "surveys") for channel in ("sms", "email"))
+
+
+def test_a_death_lies_between_birth_and_today(clerk: User) -> None:
+    patient = PatientFactory(birth_date=date(1960, 1, 1))
+    for wrong in (timezone.localdate() + timedelta(days=2), date(1959, 12, 31)):
+        with pytest.raises(ValidationError):
+            stays.has_died(clerk, patient=patient, on=wrong)
+    assert Patient.objects.get(pk=patient.pk).deceased_on is None
+    stays.has_died(clerk, patient=patient, on=date(2020, 1, 1))
+    with pytest.raises(PermissionDenied):
+        stays.is_alive(clerk, patient=patient)
+    assert stays.is_alive(UserFactory(roles=["lead"]), patient=patient).deceased_on is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "ship", "bill"), [("snf", False, False), ("hospice", True, False), ("other", True, True)]
+)
+def test_a_stay_changes_what_may_be_shipped_and_billed(
+    clerk: User, kind: str, ship: bool, bill: bool
+) -> None:
+    patient, today = PatientFactory(), timezone.localdate()
+    stay = stays.goes_to(clerk, patient=patient, kind=kind, since=today - timedelta(days=3))
+    standing = stays.of(patient)
+    assert (standing.may_ship, standing.may_bill, standing.may_contact) == (ship, bill, True)
+    stays.comes_home(clerk, stay=stay, on=today - timedelta(days=1))
+    assert stays.of(patient).may_ship
+    assert stays.of(patient).may_bill
+
+
+def test_stays_that_can_not_be_are_refused(clerk: User) -> None:
+    patient, today = PatientFactory(), timezone.localdate()
+    with pytest.raises(ValidationError, match="before it begins"):
+        stays.goes_to(clerk, patient=patient, kind="snf", since=today, until=today - timedelta(days=1))
+    with pytest.raises(ValidationError):
+        stays.goes_to(clerk, patient=patient, kind="spa", since=today)
+    stay = stays.goes_to(clerk, patient=patient, kind="snf", since=today)
+    with pytest.raises(ValidationError, match="open already"):
+        stays.goes_to(clerk, patient=patient, kind="snf", since=today)
+    with pytest.raises(ValidationError, match="before it begins"):
+        stays.comes_home(clerk, stay=stay, on=today - timedelta(days=1))
+
+
+def test_how_to_speak_with_somebody(clerk: User) -> None:
+    patient = stays.needs(clerk, patient=PatientFactory(), language="es", interpreter="Mixtec", tty=True)
+    patient.refresh_from_db()
+    assert (patient.language, patient.interpreter, patient.tty) == ("es", "Mixtec", True)
