@@ -1,6 +1,7 @@
 """What agents send from the console, as far as it can be judged without the rules."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -21,14 +22,57 @@ def desk() -> Any:
     return User.objects.filter(realm=STAFF_REALM, is_active=True, pk__in=holders).order_by("pk")
 
 
+LOCAL_TIME = "%Y-%m-%dT%H:%M"
+
+
+class LocalTimeField(forms.DateTimeField):
+    """A moment as a browser's own picker gives it, in the supplier's time."""
+
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=LOCAL_TIME)
+    input_formats = (LOCAL_TIME, f"{LOCAL_TIME}:%S")  # type: ignore[assignment]
+
+
+class RefsField(forms.CharField):
+    """References of documents, with commas between."""
+
+    def clean(self, value: Any) -> list[UUID]:
+        try:
+            return [UUID(ref) for ref in (super().clean(value) or "").split(",") if ref]
+        except ValueError:
+            raise forms.ValidationError(_("An attachment is not there.")) from None
+
+
 class SayForm(forms.Form):
-    """A reply or a note. ``seen`` is the last message the agent's draft knew of."""
+    """A reply or a note. ``seen`` is the last message the agent's draft knew of.
+
+    ``now``: without a while to take it back. ``at``: later, and ``even_if`` the customer writes first.
+    """
 
     kind = forms.ChoiceField(choices=[("reply", _("Reply")), ("note", _("Note"))])
-    body = forms.CharField(max_length=LONGEST_DRAFT, strip=False)
+    body = forms.CharField(max_length=LONGEST_DRAFT, required=False, strip=False)
     client_id = forms.UUIDField()
     seen = forms.IntegerField(min_value=0, required=False)
     anyway = forms.BooleanField(required=False)
+    now = forms.BooleanField(required=False)
+    at = LocalTimeField(required=False)
+    even_if = forms.BooleanField(required=False)
+    attachments = RefsField(required=False)
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        if not (said.get("body") or "").strip() and not said.get("attachments"):
+            raise forms.ValidationError(_("A message can't be empty."))
+        return said
+
+
+class HeldForm(forms.Form):
+    """A reply that is to leave later: its words and its time."""
+
+    body = forms.CharField(
+        label=_("Message"), max_length=LONGEST_DRAFT, strip=False, widget=forms.Textarea(attrs={"rows": 6})
+    )
+    at = LocalTimeField(label=_("Send at"))
+    anyway = forms.BooleanField(label=_("Even if the customer writes before"), required=False)
 
 
 class DraftForm(forms.Form):
@@ -140,4 +184,4 @@ class PresenceForm(forms.Form):
 class PreferencesForm(forms.ModelForm):
     class Meta:
         model = Preferences
-        fields = ("shortcuts", "enter_sends", "sounds")
+        fields = ("shortcuts", "enter_sends", "undo_seconds", "sort", "sounds", "notices")

@@ -2,6 +2,9 @@
 
 Every list is read off an index that already has its order, a page at a time from where the last page ended,
 so it costs the same among a thousand cases as among a million. Counts stop at MOST, for the same reason.
+
+VIEWS is the registry: a subject adds a line whose query an index serves. Agents add views of their own, see
+agents/saved_views.py.
 """
 
 import hashlib
@@ -15,129 +18,153 @@ from django.db.models import F, Func, IntegerField, OuterRef, Q, QuerySet, Subqu
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases.models import Case, Conversation
+from agents import rows
+from agents.rows import Row
+from cases.models import Case, Conversation, Reason
 from config.security import audit
 from portal.access import require
 from portal.models import User
 
-PAGE = 20
+PAGE = 50
 MOST = 100
 RECENTLY = timedelta(days=7)
+SOON = timedelta(minutes=10)
+DUE, CONTACT = "due", "contact"
+ENDLESS = "none"  # the place of cases that no clock runs on
+
+Cases = QuerySet[Case]
 
 
 class NoSuchPlace(ValueError):
     """A page is asked for from a place that no list of ours has."""
 
 
-def _mine(cases: QuerySet[Case], actor: User) -> QuerySet[Case]:
-    return cases.filter(~Q(state="closed"), owner=actor)
+def _open_now(**more: Any) -> Callable[[Cases, User], Cases]:
+    return lambda cases, actor: cases.filter(~Q(state="closed"), **more)
 
 
-def _unassigned(cases: QuerySet[Case], actor: User) -> QuerySet[Case]:
-    return cases.filter(~Q(state="closed"), owner=None)
+def _mine(cases: Cases, actor: User) -> Cases:
+    return cases.filter(~Q(state="closed"), owner=actor, snoozed_until=None)
 
 
-def _unread(cases: QuerySet[Case], actor: User) -> QuerySet[Case]:
-    return cases.filter(~Q(state="closed"), unread__gt=0)
+def _waiting(cases: Cases, actor: User) -> Cases:
+    return cases.filter(~Q(state="closed"), state="waiting", waiting_on__in=("", "customer"))
 
 
-def _waiting(cases: QuerySet[Case], actor: User) -> QuerySet[Case]:
-    return cases.filter(~Q(state="closed"), state="waiting")
+def _due_soon(cases: Cases, actor: User) -> Cases:
+    now = timezone.now()
+    return cases.filter(~Q(state="closed"), next_due_at__gte=now, next_due_at__lt=now + SOON)
 
 
-def _chats_waiting(cases: QuerySet[Case], actor: User) -> QuerySet[Case]:
-    return cases.filter(conversations__state="queued")
+def _breached(cases: Cases, actor: User) -> Cases:
+    return cases.filter(~Q(state="closed"), next_due_at__lt=timezone.now())
 
 
-def _open(cases: QuerySet[Case], actor: User) -> QuerySet[Case]:
-    return cases.filter(~Q(state="closed"))
+def _callbacks_today(cases: Cases, actor: User) -> Cases:
+    tomorrow = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return cases.filter(callbacks__state="scheduled", callbacks__starts_at__lt=tomorrow)
 
 
-def _closed(cases: QuerySet[Case], actor: User) -> QuerySet[Case]:
+def _equipment_down(cases: Cases, actor: User) -> Cases:
+    lane = Reason.objects.filter(lane="equipment_down").values("pk")
+    return cases.filter(~Q(state="closed"), reason__in=lane)
+
+
+def _mentions(cases: Cases, actor: User) -> Cases:
+    return cases.filter(
+        notifications__user=actor, notifications__kind="mentioned", notifications__read_at=None
+    )
+
+
+def _closed(cases: Cases, actor: User) -> Cases:
     return cases.filter(state="closed", closed_at__gte=timezone.now() - RECENTLY)
 
 
 @dataclass(frozen=True)
 class View:
-    """A list in the rail. ``clock`` is the column it is ordered by; ``key`` the letter after ``g``."""
+    """A list in the rail. ``clock`` is the column it is ordered by; ``key`` the letter after ``g``.
+
+    ``by_breach``: it can be sorted by the next breach too, off an index. ``hot``: its count is an alarm.
+    """
 
     code: str
     key: str
     label: Any
     icon: str
     empty: Any
-    narrow: Callable[[QuerySet[Case], User], QuerySet[Case]]
+    narrow: Callable[[Cases, User], Cases]
     clock: str = "last_contact_at"
     oldest_first: bool = False
+    by_breach: bool = False
+    hot: bool = False
+    saved: Any = None
 
 
+NOBODY_WAITS = _("Nobody waits here. Well done.")
 VIEWS = {
     view.code: view
     for view in (
-        View("mine", "m", _("Mine"), "user", _("Cases you take or are given stand here."), _mine),
         View(
-            "chats",
-            "h",
-            _("Chats waiting"),
-            "message-circle",
-            _("Nobody is waiting for a chat."),
-            _chats_waiting,
-            clock="conversations__queued_at",
-            oldest_first=True,
+            "mine", "m", _("Mine"), "user", _("Cases you take or are given stand here."), _mine,
+            by_breach=True,
         ),
         View(
-            "unassigned",
-            "u",
-            _("Unassigned"),
-            "inbox",
-            _("Every open case has an owner."),
-            _unassigned,
-            oldest_first=True,
+            "chats", "h", _("Chats waiting"), "message-circle", _("Nobody is waiting for a chat."),
+            lambda cases, actor: cases.filter(conversations__state="queued"),
+            clock="conversations__queued_at", oldest_first=True, hot=True,
         ),
         View(
-            "unread", "n", _("Unread"), "mail", _("Every message has been seen."), _unread, oldest_first=True
+            "unassigned", "u", _("Unassigned"), "inbox", _("Every open case has an owner."),
+            _open_now(owner=None, snoozed_until=None), oldest_first=True, by_breach=True,
         ),
         View(
-            "waiting",
-            "w",
-            _("Waiting on customer"),
-            "hourglass",
-            _("Cases where the customer has the next move stand here."),
-            _waiting,
+            "unread", "n", _("Unread"), "mail", _("Every message has been seen."),
+            _open_now(unread__gt=0), oldest_first=True,
         ),
-        View("open", "o", _("All open"), "folder-open", _("No case is open."), _open),
         View(
-            "closed",
-            "c",
-            _("Closed recently"),
-            "archive",
-            _("Nothing was closed in the last 7 days."),
-            _closed,
-            clock="closed_at",
+            "due", "d", _("Due within 10 minutes"), "timer", _("No promise runs out in the next 10 minutes."),
+            _due_soon, clock="next_due_at", oldest_first=True, hot=True,
+        ),
+        View(
+            "breached", "b", _("Breached"), "alarm-clock-off", _("Every promise stands."),
+            _breached, clock="next_due_at", oldest_first=True, hot=True,
+        ),
+        View(
+            "callbacks", "l", _("Callbacks today"), "phone-outgoing", _("Nobody was promised a call for today."),
+            _callbacks_today, clock="callbacks__starts_at", oldest_first=True,
+        ),
+        View(
+            "equipment_down", "q", _("Equipment down"), "octagon-alert",
+            _("Nobody has told of equipment that failed."), _equipment_down, oldest_first=True, hot=True,
+        ),
+        View(
+            "waiting", "w", _("Waiting on customer"), "hourglass",
+            _("Cases where the customer has the next move stand here."), _waiting,
+        ),
+        View(
+            "prescriber", "p", _("Waiting on prescriber"), "stethoscope",
+            _("Cases that wait for a prescriber's word stand here."),
+            _open_now(waiting_on="prescriber"), oldest_first=True,
+        ),
+        View(
+            "mentions", "i", _("Mentions"), "at-sign", _("Nobody has asked for you by name."),
+            _mentions, clock="notifications__at",
+        ),
+        View(
+            "snoozed", "z", _("Snoozed"), "moon", _("Cases that were put off to a time stand here."),
+            _open_now(snoozed_until__isnull=False), clock="snoozed_until", oldest_first=True,
+        ),
+        View(
+            "escalated", "e", _("Escalated"), "trending-up", NOBODY_WAITS, _open_now(tier__gt=1), by_breach=True
+        ),
+        View("open", "o", _("All open"), "folder-open", _("No case is open."), _open_now(), by_breach=True),
+        View(
+            "closed", "c", _("Closed recently"), "archive", _("Nothing was closed in the last 7 days."),
+            _closed, clock="closed_at",
         ),
     )
-}
+}  # fmt: skip
 FIRST = "mine"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A case as a list shows it: initials for a name, and one line of what was said last."""
-
-    pk: int
-    number: str
-    channel: str
-    channel_label: str
-    initials: str
-    last_line: str
-    last_by_us: bool
-    at: datetime
-    owner: str
-    owner_is_me: bool
-    unread: int
-    state: str
-    state_label: str
-    priority: int
 
 
 @dataclass(frozen=True)
@@ -145,46 +172,56 @@ class Page:
     """Rows and the place the next page begins at; "" where there is none."""
 
     view: View
+    sort: str
     rows: list[Row]
     next: str
     stamp: str
 
 
-def page(actor: User, view: View, *, after: str = "", size: int = PAGE) -> Page:
-    """A page of ``view``, on the trail as one entry. NoSuchPlace on a wrong ``after``."""
+def sort_of(view: View, wanted: str) -> str:
+    """The order ``view`` is shown in where ``wanted`` is asked for."""
+    return DUE if wanted == DUE and view.by_breach else CONTACT
+
+
+def page(
+    actor: User, view: View, *, after: str = "", until: str = "", sort: str = CONTACT, size: int = PAGE
+) -> Page:
+    """A page of ``view``, on the trail as one entry; what lies between two places. NoSuchPlace on a wrong one."""
     require(actor, "console.use")
-    found = list(_shown(_from(_ordered(actor, view), view, after))[: size + 1])
+    sort = sort_of(view, sort)
+    found = _between(actor, view, sort, after, until, size + 1)
     shown = found[:size]
     _record(shown, f"queue: {view.code}")
-    return Page(
-        view,
-        [row(case, actor) for case in shown],
-        _place(shown[-1]) if len(found) > size else "",
-        stamp(shown),
-    )
+    more = _place(shown[-1], sort) if len(found) > size else ""
+    return Page(view, sort, _rows(shown, actor, sort), more, stamp(shown))
 
 
-def one(actor: User, view: View, number: str) -> Row | None:
+def _rows(cases: Sequence[Case], actor: User, sort: str) -> list[Row]:
+    return rows.rows(cases, actor, lambda case: _place(case, sort))
+
+
+def one(actor: User, view: View, number: str, *, sort: str = CONTACT) -> Row | None:
     """The row of one case, or None where ``view`` no longer has it."""
     require(actor, "console.use")
-    case = _shown(_ordered(actor, view).filter(number=number)).first()
+    case = rows.shown(_ordered(actor, view).filter(number=number)).first()
     if case is None:
         return None
     _record([case], f"queue: {view.code}")
-    return row(case, actor)
+    return _rows([case], actor, sort_of(view, sort))[0]
 
 
-def counts(actor: User) -> dict[str, int]:
+def counts(actor: User, views: Iterable[View]) -> dict[str, int]:
     """How many cases stand in each view, in one query; MOST means so many or more."""
     require(actor, "console.use")
-    some = {code: _capped(view, actor) for code, view in VIEWS.items()}
+    some = {view.code: _capped(view, actor) for view in views}
     return dict(User.objects.filter(pk=actor.pk).values(**some)[0])
 
 
-def changed_stamp(actor: User, view: View, *, size: int = PAGE) -> str:
+def changed_stamp(actor: User, view: View, *, sort: str = CONTACT, size: int = PAGE) -> str:
     """A word that changes when the first page of ``view`` would: no row of anybody is opened for it."""
     require(actor, "console.use")
-    return stamp(_ordered(actor, view).only("version", "unread", "last_message_id")[:size])
+    slim = lambda cases: cases.only("version", "unread", "last_message_id", "next_due_at")  # noqa: E731
+    return stamp(_between(actor, view, sort_of(view, sort), "", "", size, slim))
 
 
 def stamp(cases: Iterable[Case]) -> str:
@@ -192,54 +229,84 @@ def stamp(cases: Iterable[Case]) -> str:
     return hashlib.blake2b(marks.encode(), digest_size=9).hexdigest()
 
 
-def _ordered(actor: User, view: View) -> QuerySet[Case]:
+# --- order and places --------------------------------------------------------------------------------
+def _between(
+    actor: User, view: View, sort: str, after: str, until: str, most: int, shown: Any = rows.shown
+) -> list[Case]:
+    if sort == DUE:
+        return _by_breach(actor, view, after, until, most, shown)
+    cases = _up_to(_from(_ordered(actor, view), view, after), view, until)
+    return list(shown(cases)[:most])
+
+
+def _ordered(actor: User, view: View) -> Cases:
     cases = view.narrow(Case.objects.visible_to(actor), actor).annotate(clock=F(view.clock))
     return cases.order_by(*(["clock", "pk"] if view.oldest_first else ["-clock", "-pk"]))
 
 
-def _from(cases: QuerySet[Case], view: View, after: str) -> QuerySet[Case]:
-    if not after:
-        return cases
-    at, pk = _read_place(after)
-    towards = "gt" if view.oldest_first else "lt"
-    beyond = Q(**{f"clock__{towards}": at}) | Q(**{"clock": at, f"pk__{towards}": pk})
-    # The first condition is implied by the second, and is the one an index scan can begin at.
-    return cases.filter(Q(**{f"clock__{towards}e": at}), beyond)
+def _by_breach(actor: User, view: View, after: str, until: str, most: int, shown: Any) -> list[Case]:
+    """Those with a running clock, the next breach first; then those without one, each off the same index."""
+    cases = view.narrow(Case.objects.visible_to(actor), actor)
+    found: list[Case] = []
+    if not after.startswith(ENDLESS):
+        found = list(shown(_with_clock(cases, after, until))[:most])
+    if len(found) < most and (not until or until.startswith(ENDLESS)):
+        found += list(shown(_without_clock(cases, after, until))[: most - len(found)])
+    return found
 
 
-def _place(case: Case) -> str:
-    return f"{case.clock.astimezone(UTC):%Y%m%dT%H%M%S%f}.{case.pk}"  # type: ignore[attr-defined]
+def _with_clock(cases: Cases, after: str, until: str) -> Cases:
+    cases = cases.filter(next_due_at__isnull=False).order_by("next_due_at", "pk")
+    if after:
+        cases = cases.filter(*_beyond("next_due_at", "gt", after))
+    if until and not until.startswith(ENDLESS):
+        cases = cases.filter(~_past("next_due_at", "gt", until))
+    return cases
 
 
-def _read_place(after: str) -> tuple[datetime, int]:
-    at, _dot, pk = after.partition(".")
+def _without_clock(cases: Cases, after: str, until: str) -> Cases:
+    cases = cases.filter(next_due_at=None).order_by("pk")
+    if after.startswith(ENDLESS):
+        cases = cases.filter(pk__gt=_number_of(after))
+    return cases.filter(pk__lte=_number_of(until)) if until else cases
+
+
+def _from(cases: Cases, view: View, after: str) -> Cases:
+    return cases.filter(*_beyond("clock", "gt" if view.oldest_first else "lt", after)) if after else cases
+
+
+def _up_to(cases: Cases, view: View, until: str) -> Cases:
+    return cases.filter(~_past("clock", "gt" if view.oldest_first else "lt", until)) if until else cases
+
+
+def _past(column: str, towards: str, place: str) -> Q:
+    at, pk = _read_place(place)
+    return Q(**{f"{column}__{towards}": at}) | Q(**{column: at, f"pk__{towards}": pk})
+
+
+def _beyond(column: str, towards: str, place: str) -> tuple[Q, Q]:
+    """The first condition is implied by the second, and is the one an index scan can begin at."""
+    return Q(**{f"{column}__{towards}e": _read_place(place)[0]}), _past(column, towards, place)
+
+
+def _place(case: Case, sort: str = CONTACT) -> str:
+    at = case.next_due_at if sort == DUE else case.clock  # type: ignore[attr-defined]
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%S%f}.{case.pk}" if at else f"{ENDLESS}.{case.pk}"
+
+
+def _read_place(place: str) -> tuple[datetime, int]:
+    at, _dot, pk = place.partition(".")
     try:
         return datetime.strptime(at, "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC), int(pk)
     except ValueError:
-        raise NoSuchPlace(after[:40]) from None
+        raise NoSuchPlace(place[:40]) from None
 
 
-ROW_FIELDS = (
-    "number",
-    "channel",
-    "state",
-    "priority",
-    "unread",
-    "version",
-    "last_contact_at",
-    "closed_at",
-    "guest_name",
-    "patient__first_name",
-    "patient__last_name",
-    "owner__display_name",
-    "last_message__body",
-    "last_message__author_role",
-)
-
-
-def _shown(cases: QuerySet[Case]) -> QuerySet[Case]:
-    """With what a row needs, and with nothing else that would have to be decrypted."""
-    return cases.select_related("patient", "owner", "last_message").only(*ROW_FIELDS)
+def _number_of(place: str) -> int:
+    try:
+        return int(place.partition(".")[2])
+    except ValueError:
+        raise NoSuchPlace(place[:40]) from None
 
 
 def _capped(view: View, actor: User) -> Func:
@@ -253,40 +320,7 @@ def _record(cases: Sequence[Case], what: str) -> None:
         audit.read(patients, what, objects=cases, fields=("initials", "last message"))
 
 
-def row(case: Case, actor: User) -> Row:
-    last = case.last_message
-    return Row(
-        pk=case.pk,
-        number=case.number,
-        channel=case.channel,
-        channel_label=case.get_channel_display(),
-        initials=initials(case),
-        last_line=first_line(last.body) if last else "",
-        last_by_us=bool(last and last.author_role in {"agent", "supervisor", "bot"}),
-        at=case.clock,  # type: ignore[attr-defined]
-        owner=letters(case.owner.display_name) if case.owner else "",
-        owner_is_me=case.owner_id == actor.pk,
-        unread=case.unread,
-        state=case.state,
-        state_label=case.get_state_display(),
-        priority=case.priority,
-    )
-
-
-def initials(case: Case) -> str:
-    """Of the patient, else of what a guest calls themselves; "?" for somebody who said nothing."""
-    return (case.patient.initials if case.patient else letters(case.guest_name)) or "?"
-
-
-def letters(name: str) -> str:
-    return "".join(word[0] for word in name.split()[:2]).upper()
-
-
-def first_line(body: str, most: int = 140) -> str:
-    flat = " ".join(body[: most * 2].split())
-    return flat if len(flat) <= most else f"{flat[: most - 1]}…"
-
-
+# --- the chats one serves ----------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Chat:
     """A live chat that the agent serves, as the rail shows it."""
@@ -305,15 +339,19 @@ def my_chats(actor: User) -> list[Chat]:
         agent=actor, state__in=["open", "waiting"], channel="chat", case__isnull=False
     )
     unread = Case.objects.filter(pk=OuterRef("case")).values("unread")
-    rows = served.select_related("case__patient").only(
+    found = served.select_related("case__patient").only(
         "state", "guest_name", "case__number", "case__guest_name",
         "case__patient__first_name", "case__patient__last_name",
     ).annotate(unread=Subquery(unread)).order_by("accepted_at", "pk")  # fmt: skip
-    return [_chat(conversation) for conversation in rows]
+    return [_chat(conversation) for conversation in found]
 
 
 def _chat(conversation: Any) -> Chat:
     case = conversation.case
     return Chat(
-        conversation.pk, case.number, initials(case), conversation.unread, conversation.state == "waiting"
+        conversation.pk,
+        case.number,
+        rows.initials(case),
+        conversation.unread,
+        conversation.state == "waiting",
     )

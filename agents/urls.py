@@ -2,7 +2,18 @@
 
 from django.urls import include, path
 
-from agents.views import cases, presence, queue, search, work
+from agents.views import (
+    cases,
+    contacts,
+    escalation,
+    presence,
+    queue,
+    saved_views,
+    search,
+    sending,
+    verification,
+    work,
+)
 
 app_name = "agents"
 
@@ -11,11 +22,25 @@ console = [
     path("views/<slug:code>/", queue.view, name="view"),
     path("views/<slug:code>/rows/", queue.rows, name="rows"),
     path("views/<slug:code>/rows/<str:number>/", queue.row, name="row"),
+    path("views/<slug:code>/sort/", queue.sort, name="sort"),
+    path("lists/new/", saved_views.make, name="saved-view-new"),
+    path("lists/<int:pk>/", saved_views.change, name="saved-view"),
+    path("lists/<int:pk>/delete/", saved_views.delete, name="saved-view-delete"),
     path("rail/", queue.rail, name="rail"),
     path("poll/", queue.poll, name="poll"),
     path("keys/", presence.keys, name="keys"),
     path("preferences/", presence.preferences, name="preferences"),
     path("presence/", presence.presence, name="presence"),
+    path("escalations/banner/", escalation.banner, name="escalations-banner"),
+    path("escalations/<uuid:ref>/acknowledge/", escalation.acknowledge, name="escalation-acknowledge"),
+    path("escalations/<uuid:ref>/end/", escalation.end, name="escalation-end"),
+    path("pages/<uuid:ref>/", escalation.page, name="page"),
+    path("rota/", escalation.rota, name="rota"),
+    path("rota/contact/", escalation.contact, name="rota-contact"),
+    path("rota/stand-in/", escalation.stand_in, name="rota-stand-in"),
+    path("notifications/", contacts.notifications, name="notifications"),
+    path("notifications/read/", contacts.notifications_read, name="notifications-read"),
+    path("new-case/", contacts.new_case, name="case-new-by-hand"),
     path("search/", search.search, name="search"),
     path("people/<uuid:ref>/", search.person, name="person"),
     path("people/<uuid:ref>/new-case/", search.new_case, name="new-case"),
@@ -31,13 +56,25 @@ console = [
     path("cases/<str:number>/canned/<int:pk>/", cases.canned_reply, name="case-canned-reply"),
     path("cases/<str:number>/draft/", cases.draft, name="case-draft"),
     path("cases/<str:number>/say/", cases.say, name="case-say"),
+    path("cases/<str:number>/people/", contacts.people, name="case-people"),
+    path("cases/<str:number>/held/", sending.held, name="case-held"),
+    path("held/<uuid:ref>/undo/", sending.undo, name="held-undo"),
+    path("held/<uuid:ref>/now/", sending.send_now, name="held-now"),
+    path("held/<uuid:ref>/", sending.change, name="held-change"),
     path("cases/<str:number>/seen/", cases.seen, name="case-seen"),
     path("cases/<str:number>/take/", work.take, name="case-take"),
     path("cases/<str:number>/wait/", work.wait, name="case-wait"),
     path("cases/<str:number>/assign/", work.assign, name="case-assign"),
     path("cases/<str:number>/transfer/", work.transfer, name="case-transfer"),
+    path("cases/<str:number>/escalate/", escalation.escalate, name="case-escalate"),
     path("cases/<str:number>/close/", work.close, name="case-close"),
     path("cases/<str:number>/reopen/", work.reopen, name="case-reopen"),
+    path("cases/<str:number>/verify/", verification.verify, name="case-verify"),
+    path("cases/<str:number>/verify/portal-code/", verification.portal_code, name="case-portal-code"),
+    path("cases/<str:number>/verify/send/", verification.send, name="case-send-code"),
+    path("cases/<str:number>/verify/sent-code/", verification.sent_code, name="case-sent-code"),
+    path("cases/<str:number>/verify/call-back/", verification.call_back, name="case-call-back"),
+    path("cases/<str:number>/emergency/", verification.break_glass, name="case-break-glass"),
 ]
 
 urlpatterns = [path("console/", include(console))]

@@ -32,10 +32,15 @@ def save_draft(actor: User, *, case: Case, kind: str, body: str, seen: int) -> D
     if not body.strip():
         Draft.objects.filter(user=actor, case=case).delete()
         return None
+    return keep_draft(actor, case, kind=kind, body=body, seen=seen)
+
+
+def keep_draft(user: User, case: Case, *, kind: str, body: str, seen: int) -> Draft:
+    """As ``save_draft``, for words that come back to their author: whole, whatever their length."""
     now = timezone.now()
     words = {"kind": kind, "body": body, "saved_at": now}
     draft, _new = Draft.objects.update_or_create(
-        user=actor, case=case, defaults=words, create_defaults=words | {"since_message": seen}
+        user=user, case=case, defaults=words, create_defaults=words | {"since_message": seen}
     )
     return draft
 

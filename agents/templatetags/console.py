@@ -32,8 +32,23 @@ EVENT_ICONS = {
     "closed": "circle-check",
     "reopened": "rotate-ccw",
     "linked": "link",
+    "escalated": "siren",
+    "paged": "bell-ring",
+    "acknowledged": "check",
     "document": "file-text",
     "event": "info",
+}
+NOTICE_ICONS = {
+    "mentioned": "at-sign",
+    "message": "message-square",
+    "closed": "circle-check",
+    "reopened": "rotate-ccw",
+    "transferred": "forward",
+    "merged": "merge",
+    "woken": "alarm-clock",
+    "escalated": "trending-up",
+    "acknowledged": "check-check",
+    "clock": "timer",
 }
 DOCUMENT_TONES = {
     "ready": "good",
@@ -82,6 +97,11 @@ def event_icon(kind: str) -> str:
 
 
 @register.filter
+def notice_icon(kind: str) -> str:
+    return NOTICE_ICONS.get(kind, "bell")
+
+
+@register.filter
 def document_tone(document: Document) -> str:
     return DOCUMENT_TONES.get(document.state, "")
 
@@ -98,3 +118,9 @@ def as_steps(told: list[orders.Step]) -> list[dict[str, object]]:
 @register.filter
 def current_step(told: list[orders.Step]) -> orders.Step | None:
     return orders.current(told)
+
+
+@register.filter
+def of(table: dict[str, object] | None, name: str) -> object:
+    """``{{ counts|of:view.code }}``; nothing where nothing was counted yet."""
+    return (table or {}).get(name)

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from agents import acts, context, forms, queue, timeline, workspace
+from agents import acts, context, forms, queue, sending, timeline, workspace
 from agents.views.answers import StaffRequest
 from agents.views.queue import frame, view_or_404
 from cases import canned, conversations
@@ -37,6 +38,7 @@ def thread(request: StaffRequest, case: Case) -> dict[str, Any]:
     line = timeline.of(request.user, case)
     return {
         "case": case,
+        "whom": context.heading(request.user, case, line.conversations),
         "timeline": line,
         "speaking": timeline.speaking(line.conversations),
         "draft": workspace.draft_of(request.user, case),
@@ -53,16 +55,17 @@ def case(request: StaffRequest, number: str) -> HttpResponseBase:
     shown = thread(request, opened(request, number))
     if request.htmx and not request.htmx.history_restore_request:
         return render(request, "agents/case/thread.html", shown)
-    chosen = view_or_404(request.GET.get("view", queue.FIRST))
-    return render(request, "agents/console/desk.html", shown | frame(chosen) | {"pane": "thread"})
+    chosen = view_or_404(request, request.GET.get("view", queue.FIRST))
+    return render(request, "agents/console/desk.html", shown | frame(request, chosen) | {"pane": "thread"})
 
 
 @require_GET
 @door("cases.view", realm="staff", extends_session=False)
 def head(request: StaffRequest, number: str) -> HttpResponseBase:
     found = opened(request, number, "case heading")
-    speaking = timeline.speaking(timeline.conversations(request.user, found))
-    shown = {"case": found, "speaking": speaking, "acts": acts.of(request.user, found)}
+    threads = timeline.conversations(request.user, found)
+    speaking, whom = timeline.speaking(threads), context.heading(request.user, found, threads)
+    shown = {"case": found, "whom": whom, "speaking": speaking, "acts": acts.of(request.user, found)}
     return render(request, "agents/case/head.html", shown)
 
 
@@ -123,9 +126,8 @@ def unmask(request: StaffRequest, number: str) -> HttpResponseBase:
     found = reached(request, number)
     if found.patient_id is None:
         raise Http404
-    patient, coverages = context.unmask(request.user, found)
-    shown = {"case": found, "patient": patient, "coverages": coverages}
-    return render(request, "agents/case/unmasked.html", shown)
+    plain = context.unmask(request.user, found)
+    return render(request, "agents/case/unmasked.html", {"case": found, "plain": plain})
 
 
 @require_POST
@@ -185,9 +187,13 @@ def say(request: StaffRequest, number: str) -> HttpResponseBase:
     if other := _overtaken(request, found, said):
         return render(request, "agents/case/overtaken.html", {"other": other}, status=409)
     try:
+        if _waits(request, found, said):
+            return _held(request, found, said)
         _say(request, found, said)
     except Refused as refused:
         return _not_sent(request, refused.detail)
+    except ValidationError as error:
+        return _not_sent(request, " ".join(error.messages))
     workspace.discard_draft(request.user, case=found)
     return _entries(request, found, said["seen"] or 0, status=201)
 
@@ -198,10 +204,42 @@ def _overtaken(request: StaffRequest, case: Case, said: dict[str, Any]) -> Any:
     return timeline.newest_reply_of_others(request.user, case, after=said["seen"])
 
 
+def _waits(request: StaffRequest, case: Case, said: dict[str, Any]) -> bool:
+    """Whether it leaves later, or after a while in which it can be taken back; never what is live."""
+    if said["kind"] != "reply" or said["now"]:
+        return False
+    if said["at"] is not None:
+        return True
+    thread = timeline.speaking(timeline.conversations(request.user, case))
+    live = thread is not None and timeline.is_live(thread)
+    return not live and workspace.preferences_of(request.user).undo_seconds > 0
+
+
+def _held(request: StaffRequest, case: Case, said: dict[str, Any]) -> HttpResponseBase:
+    sending.hold(
+        request.user,
+        case=case,
+        body=said["body"],
+        client_id=said["client_id"],
+        seen=said["seen"] or 0,
+        attachments=said["attachments"],
+        at=said["at"],
+        anyway=said["even_if"],
+    )
+    shown = {"held": sending.of(request.user, case), "case": case}
+    return render(request, "agents/case/held.html", shown, status=202)
+
+
 def _say(request: StaffRequest, case: Case, said: dict[str, Any]) -> None:
     thread = timeline.speaking(timeline.conversations(request.user, case)) or conversations.thread_of(case)
     write = conversations.note if said["kind"] == "note" else conversations.reply
-    write(request.user, conversation=thread, body=said["body"], client_id=said["client_id"])
+    write(
+        request.user,
+        conversation=thread,
+        body=said["body"],
+        client_id=said["client_id"],
+        attachments=said["attachments"],
+    )
 
 
 def _not_sent(request: StaffRequest, words: str) -> HttpResponseBase:

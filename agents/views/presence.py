@@ -5,11 +5,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
-from agents import forms, workspace
+from agents import acts, forms, saved_views, workspace
 from agents import presence as rules
 from agents.models import AgentPresence
 from agents.views.answers import StaffRequest, closes_dialog
-from portal.access import door
+from portal.access import allowed, door
 
 
 @require_POST
@@ -29,7 +29,13 @@ def presence(request: StaffRequest) -> HttpResponseBase:
 def keys(request: StaffRequest) -> HttpResponseBase:
     """The sheet of keys, with the switches for those who want none."""
     form = forms.PreferencesForm(instance=workspace.preferences_of(request.user))
-    return render(request, "agents/console/keys.html", {"form": form})
+    return _sheet(request, form)
+
+
+def _sheet(request: StaffRequest, form: forms.PreferencesForm, status: int = 200) -> HttpResponseBase:
+    lettered = [act for act in acts.ACTS if act.key and allowed(request.user, act.permission)]
+    shown = {"form": form, "acts": lettered, "views": saved_views.views_of(request.user).values()}
+    return render(request, "agents/console/keys.html", shown, status=status)
 
 
 @require_http_methods(["POST"])
@@ -37,6 +43,6 @@ def keys(request: StaffRequest) -> HttpResponseBase:
 def preferences(request: StaffRequest) -> HttpResponseBase:
     form = forms.PreferencesForm(request.POST)
     if not form.is_valid():
-        return render(request, "agents/console/keys.html", {"form": form}, status=422)
+        return _sheet(request, form, status=422)
     workspace.save_preferences(request.user, **form.cleaned_data)
     return closes_dialog("preferences-changed", **form.cleaned_data)

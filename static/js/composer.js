@@ -5,8 +5,8 @@ import { csrfToken, toast } from "./base.js";
 const SLOT = /\{(?:\s*\.\.\.[^{}]*|[a-z_]+)\}/;
 
 export class Composer {
-  constructor({ thread, phrases, preferences, upload }) {
-    Object.assign(this, { thread, phrases, preferences, upload, files: [] });
+  constructor({ thread, held, phrases, preferences, upload }) {
+    Object.assign(this, { thread, held, phrases, preferences, upload, files: [] });
   }
 
   get form() {
@@ -19,7 +19,7 @@ export class Composer {
 
   open() {
     this.files = [];
-    this.ready = null;
+    this.ready = {};
     if (this.form) this.kind(this.form.dataset.kind);
   }
 
@@ -46,7 +46,8 @@ export class Composer {
     if (!body.trim() && !this.files.length) return;
     if (form.dataset.kind === "reply" && SLOT.test(body)) return this.pointAtSlot();
     if (this.files.some((file) => !file.id)) return this.say(this.phrases.uploading);
-    if (this.thread.live || form.dataset.kind === "whisper" || this.files.length) this.bySocket(body);
+    const later = Boolean(form.elements.at?.value);
+    if (form.dataset.kind === "whisper" || (this.thread.live && !later)) this.bySocket(body);
     else this.byForm(anyway);
   }
 
@@ -64,12 +65,17 @@ export class Composer {
     form.elements.client_id.value ||= crypto.randomUUID();
     const data = new FormData(form);
     if (anyway) data.set("anyway", "on");
+    data.set("attachments", this.files.map((file) => file.id).join(","));
+    const now = Date.now();
     const answer = await fetch(form.action, { method: "POST", body: data, headers: { "X-CSRFToken": csrfToken() } }).catch(() => null);
     form.removeAttribute("aria-busy");
     if (form !== this.form) return;
     if (answer?.status === 201) {
       this.clear();
       this.thread.insert(await answer.text());
+    } else if (answer?.status === 202) {
+      this.clear();
+      this.held.show(await answer.text(), now);
     } else {
       this.show(answer ? await answer.text() : "", answer?.status);
     }
@@ -88,6 +94,8 @@ export class Composer {
   clear() {
     this.form.elements.client_id.value = "";
     this.text.value = "";
+    if (this.form.elements.at) this.form.elements.at.value = "";
+    this.form.querySelector("details.later")?.removeAttribute("open");
     this.files = [];
     this.drawFiles();
     document.getElementById("composer-says").replaceChildren();
@@ -128,14 +136,17 @@ export class Composer {
     this.suggest();
   }
 
-  // --- replies kept ready ----------------------------------------------------------------------------
+  // --- replies kept ready, and colleagues ---------------------------------------------------------------
   async suggest() {
     const menu = document.getElementById("canned");
-    const asked = /(?:^|\n)\/([\w-]*)$/.exec(this.text.value.slice(0, this.text.selectionStart));
-    if (!asked || this.form.dataset.kind !== "reply") return void (menu.hidden = true);
-    this.ready ??= fetch(this.form.dataset.canned).then((answer) => (answer.ok ? answer.text() : ""));
-    const html = await this.ready;
-    if (!menu.firstElementChild) menu.innerHTML = html;
+    const before = this.text.value.slice(0, this.text.selectionStart);
+    const [sign, pattern, kind] = this.form.dataset.kind === "reply" ? ["canned", /(?:^|\n)\/([\w-]*)$/, "reply"] : ["people", /(?:^|\s)@([\w.-]*)$/, "note"];
+    const asked = pattern.exec(before);
+    if (!asked || this.form.dataset.kind !== kind || !this.form.dataset[sign]) return void (menu.hidden = true);
+    this.ready[sign] ??= fetch(this.form.dataset[sign]).then((answer) => (answer.ok ? answer.text() : ""));
+    const html = await this.ready[sign];
+    if (menu.dataset.shows !== sign) menu.innerHTML = html;
+    menu.dataset.shows = sign;
     const fit = [...menu.querySelectorAll("[data-fill]")].filter((item) => {
       item.hidden = !item.dataset.words.includes(asked[1].toLowerCase());
       return !item.hidden;
@@ -165,6 +176,7 @@ export class Composer {
   }
 
   async fill(item) {
+    if (item.dataset.mention) return this.mention(item.dataset.mention);
     const answer = await fetch(item.dataset.fill).catch(() => null);
     if (!answer?.ok) return toast(this.phrases["not-sent"]);
     const { body } = await answer.json();
@@ -174,6 +186,23 @@ export class Composer {
     document.getElementById("canned").hidden = true;
     this.text.dispatchEvent(new Event("input", { bubbles: true }));
     this.pointAtSlot();
+  }
+
+  mention(name) {
+    const end = this.text.selectionStart;
+    this.text.setRangeText(`@${name} `, this.text.value.lastIndexOf("@", end - 1), end, "end");
+    document.getElementById("canned").hidden = true;
+    this.text.dispatchEvent(new Event("input", { bubbles: true }));
+    this.text.focus();
+  }
+
+  // Words that were taken back stand before what was begun meanwhile.
+  giveBack(body) {
+    if (!this.form) return;
+    this.kind("reply");
+    this.text.value = this.text.value.trim() ? `${body}\n\n${this.text.value}` : body;
+    this.text.dispatchEvent(new Event("input", { bubbles: true }));
+    this.text.focus();
   }
 
   pointAtSlot() {

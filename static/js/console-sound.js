@@ -15,3 +15,10 @@ export async function chime({ onBlocked } = {}) {
   tone.start();
   tone.stop(player.currentTime + 0.36);
 }
+
+// A notice of the desktop. It says that something waits: never what, nor whose.
+export function notify(words) {
+  if (globalThis.Notification?.permission !== "granted" || document.visibilityState === "visible") return;
+  const shown = new Notification(document.title.replace(/^\(\d+\+?\) /, ""), { body: words, tag: "console", silent: true });
+  shown.addEventListener("click", () => { globalThis.focus(); shown.close(); });
+}

@@ -4,9 +4,11 @@ import { csrfToken, toast } from "./base.js";
 import { ChatClient } from "./chat-core.js";
 import { Composer } from "./composer.js";
 import { Queue } from "./console-queue.js";
-import { chime } from "./console-sound.js";
+import { chime, notify } from "./console-sound.js";
 import { Thread } from "./console-thread.js";
+import { Held } from "./held.js";
 import { Keys, listen as listenForKeys } from "./keys.js";
+import { Menus } from "./menus.js";
 import { Palette } from "./palette.js";
 import { sendFile } from "./upload.js";
 
@@ -17,21 +19,25 @@ const phrases = kebabs(document.querySelector("[data-phrases]"));
 const client = new ChatClient({ socket: desk.dataset.socket, http: overHttp, listen: heard });
 const thread = new Thread(desk, { client, phrases });
 const queue = new Queue(desk, { isOpen: (number) => thread.isOpen(number) });
-const composer = new Composer({ thread, phrases, preferences, upload });
+const held = new Held({ phrases, back: (body) => composer.giveBack(body), left: () => thread.refresh() });
+const composer = new Composer({ thread, held, phrases, preferences, upload });
 const does = {
   next: () => queue.move(1),
   previous: () => queue.move(-1),
   reply: () => composer.write("reply"),
   note: () => composer.write("note"),
-  assign: () => press("assign"),
-  transfer: () => press("transfer"),
-  close: () => press("close"),
-  find: () => palette.open(),
-  "new-case": () => palette.open(),
+  undo: () => held.undoLast(),
+  mark: () => queue.markHere(),
+  "mark-range": () => queue.markHere({ range: true }),
+  find: () => palette.open({ finds: true }),
+  palette: () => palette.open(),
+  "new-case": () => openDialog(desk.dataset.newCase),
+  "new-list": () => openDialog(desk.dataset.newList),
+  bell: () => openDialog(desk.dataset.notifications),
   keys: () => document.querySelector('[data-key="?"]').click(),
 };
-const palette = new Palette(document.getElementById("palette"), { does });
-const keys = new Keys({ does, goes, enabled: () => preferences().shortcuts });
+const palette = new Palette(document.getElementById("palette"), { does, begin });
+const keys = new Keys({ does, goes, acts: actBy, enabled: () => preferences().shortcuts });
 
 function kebabs(place) {
   return Object.fromEntries([...place.attributes].filter(({ name }) => name.startsWith("data-")).map(({ name, value }) => [name.slice(5), value]));
@@ -39,12 +45,17 @@ function kebabs(place) {
 
 function preferences() {
   const kept = document.querySelector("[data-preferences]")?.dataset ?? {};
-  return { shortcuts: kept.shortcuts !== "no", enterSends: kept.enterSends === "yes", sounds: kept.sounds ?? "mine" };
+  return { shortcuts: kept.shortcuts !== "no", enterSends: kept.enterSends === "yes", sounds: kept.sounds ?? "mine", notices: kept.notices === "yes" };
 }
 
-function press(act) {
-  const button = document.querySelector(`[data-case-actions] [data-act="${act}"]`);
-  if (button) button.click();
+function begin(act) {
+  document.querySelector(`[data-case-actions] [data-act="${CSS.escape(act)}"]`)?.click();
+}
+
+function actBy(letter) {
+  const button = document.querySelector(`[data-case-actions] [data-act-key="${CSS.escape(letter)}"]`);
+  button?.click();
+  return Boolean(button);
 }
 
 function goes(letter) {
@@ -102,7 +113,7 @@ let waitingChats = null;
 
 function queueChanged({ counts }) {
   queue.counted();
-  if (waitingChats !== null && counts.queued > waitingChats && preferences().sounds === "all") ring();
+  if (waitingChats !== null && counts.queued > waitingChats && preferences().sounds === "all") ring(phrases["chat-waits"]);
   waitingChats = counts.queued;
 }
 
@@ -113,8 +124,9 @@ function caseChanged({ number, what, conversation }) {
   const open = thread.isOpen(number);
   if (what === "message") {
     const hidden = document.visibilityState === "hidden" || !open;
-    if (hidden && (sounds === "all" || (sounds === "mine" && queue.serves(conversation)))) ring();
+    if (hidden && (sounds === "all" || (sounds === "mine" && queue.serves(conversation)))) ring(phrases["message-waits"]);
     if (open && conversation !== thread.talk?.id) thread.refresh();
+    if (open) held.refresh();
   } else if (open) renewHead();
 }
 
@@ -122,8 +134,9 @@ function stateOf({ conversation }) {
   if (conversation === thread.talk?.id) renewHead();
 }
 
-function ring() {
+function ring(words = "") {
   chime({ onBlocked: () => toast(phrases.blocked) });
+  if (words && preferences().notices) notify(words);
 }
 
 let headTimer = null;
@@ -139,7 +152,7 @@ function renewHead() {
     head.innerHTML = await answer.text();
     globalThis.htmx.process(head);
     thread.follow();
-    await thread.refresh();
+    await Promise.all([thread.refresh(), held.refresh()]);
     if ((before === "closed") !== (thread.facts.caseState === "closed")) openCase(head.dataset.case);
   }, 150);
 }
@@ -173,17 +186,38 @@ async function openDialog(address) {
   dialog.querySelector("form :is(input:not([type=hidden]), select, textarea)")?.focus();
 }
 
+function bulk() {
+  openDialog(`${desk.dataset.bulk}?numbers=${[...queue.marked].join(",")}`);
+}
+
+async function askToNotify() {
+  const answer = await globalThis.Notification?.requestPermission();
+  toast(answer === "granted" ? phrases["notices-on"] : phrases["notices-off"]);
+}
+
+const CLICKS = [
+  ["[data-show]", (at) => show(at.dataset.show)],
+  ["[data-toggle-beside]", () => show(desk.dataset.pane === "context" ? "thread" : "context")],
+  ["[data-dialog]", (at) => openDialog(at.dataset.dialog)],
+  [".compose-tabs [data-kind]", (at) => composer.write(at.dataset.kind)],
+  ["[data-send-anyway]", () => composer.send(true)],
+  ["[data-fill], [data-mention]", (at) => composer.fill(at)],
+  ["[data-undo]", (at) => held.undo(at)],
+  ["[data-send-now]", (at) => held.sendNow(at)],
+  ["[data-sound-test]", () => ring()],
+  ["[data-notices-ask]", () => askToNotify()],
+  ["[data-retry]", (at, event) => thread.retry(event)],
+  ["[data-mark]", (at, event) => queue.toggle(at.dataset.mark, { range: event.shiftKey })],
+  ["[data-bulk-act]", () => bulk()],
+  ["[data-bulk-clear]", () => queue.clear()],
+  ["[data-more]", () => queue.list?.more()],
+  ["[data-does]", (at) => !at.closest("#palette") && does[at.dataset.does]?.()],
+];
+
 function clicked(event) {
-  const at = (selector) => event.target.closest?.(selector);
-  if (at("[data-show]")) show(at("[data-show]").dataset.show);
-  else if (at("[data-toggle-beside]")) show(desk.dataset.pane === "context" ? "thread" : "context");
-  else if (at("[data-dialog]")) openDialog(at("[data-dialog]").dataset.dialog);
-  else if (at(".compose-tabs [data-kind]")) composer.write(at("[data-kind]").dataset.kind);
-  else if (at("[data-send-anyway]")) composer.send(true);
-  else if (at("[data-fill]")) composer.fill(at("[data-fill]"));
-  else if (at("[data-sound-test]")) ring();
-  else if (at("[data-retry]")) thread.retry(event);
-  if (at("[data-opens-case]")) document.getElementById("work").close();
+  const hit = CLICKS.map(([selector, act]) => [event.target.closest?.(selector), act]).find(([at]) => at);
+  hit?.[1](hit[0], event);
+  if (event.target.closest?.("[data-opens-case]")) document.getElementById("work").close();
 }
 
 function submitted(event) {
@@ -199,8 +233,7 @@ function typed(event) {
 function swapped({ detail: { target } }) {
   if (target.id === "main") {
     show("thread");
-    thread.open();
-    composer.open();
+    opened();
     queue.mark();
     document.getElementById("beside").replaceChildren();
   } else if (target.id === "queue") {
@@ -209,11 +242,25 @@ function swapped({ detail: { target } }) {
       if (link.dataset.viewLink === desk.dataset.view) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    queue.mark();
+    queue.open();
   } else if (target.id === "rail") {
     queue.mark();
     queue.title();
+    tellBell();
   }
+}
+
+function tellBell() {
+  const { told } = document.querySelector("[data-preferences]")?.dataset ?? {};
+  const place = document.querySelector("[data-told]:not([data-preferences])");
+  place.textContent = told ?? "";
+  place.hidden = !told;
+}
+
+function opened() {
+  thread.open();
+  composer.open();
+  held.open();
 }
 
 // Forms that come back to be corrected, and conflicts, are shown like any other answer.
@@ -229,6 +276,14 @@ function acted({ detail: { number } }) {
   queue.changed(number);
   queue.counted();
   if (thread.isOpen(number)) openCase(number);
+}
+
+function listsChanged({ detail }) {
+  document.getElementById("work").close();
+  queue.clear();
+  if (detail?.view) desk.dataset.view = detail.view;
+  queue.all();
+  queue.counted();
 }
 
 function pasted(event) {
@@ -250,15 +305,15 @@ document.addEventListener("visibilitychange", () => thread.seen());
 document.addEventListener("htmx:afterSwap", swapped);
 document.addEventListener("htmx:beforeSwap", beforeSwap);
 document.addEventListener("case-acted", acted);
+document.addEventListener("lists-changed", listsChanged);
 document.addEventListener("queue-changed", () => queue.counted());
 document.addEventListener("preferences-changed", () => {
   document.getElementById("work").close();
   queue.counted();
 });
+new Menus(document).listen();
 listenForKeys(keys);
 setInterval(poll, POLL_EVERY);
-thread.open();
-composer.open();
-queue.mark();
+opened();
 queue.title();
 client.start();

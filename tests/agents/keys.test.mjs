@@ -6,9 +6,10 @@ import { Keys } from "../../static/js/keys.js";
 function desk({ enabled = true } = {}) {
   const done = [];
   const clock = { now: 0 };
-  const does = Object.fromEntries(["next", "previous", "reply", "note", "find", "close", "keys"].map((name) => [name, () => done.push(name)]));
+  const does = Object.fromEntries(["next", "previous", "reply", "note", "find", "palette", "keys", "mark", "mark-range"].map((name) => [name, () => done.push(name)]));
   const goes = (letter) => (letter === "m" ? Boolean(done.push("mine")) : false);
-  return { done, clock, keys: new Keys({ does, goes, enabled: () => enabled, now: () => clock.now }) };
+  const acts = (letter) => ("aez".includes(letter) ? Boolean(done.push(`act ${letter}`)) : false);
+  return { done, clock, keys: new Keys({ does, goes, acts, enabled: () => enabled, now: () => clock.now }) };
 }
 
 const field = { closest: () => ({}) };
@@ -16,8 +17,22 @@ const page = { closest: () => null };
 
 test("a key does what the sheet says", () => {
   const { done, keys } = desk();
-  for (const key of ["j", "k", "r", "n", "e", "/", "?"]) assert.ok(keys.press({ key, target: page }));
-  assert.deepEqual(done, ["next", "previous", "reply", "note", "close", "find", "keys"]);
+  for (const key of ["j", "k", "r", "n", "x", "/", "?"]) assert.ok(keys.press({ key, target: page }));
+  assert.deepEqual(done, ["next", "previous", "reply", "note", "mark", "find", "keys"]);
+});
+
+test("letters of the open case begin what its heading offers", () => {
+  const { done, keys } = desk();
+  assert.ok(keys.press({ key: "z", target: page }));
+  assert.ok(keys.press({ key: "e", target: page }));
+  assert.equal(keys.press({ key: "y", target: page }), false);
+  assert.deepEqual(done, ["act z", "act e"]);
+});
+
+test("shift marks a range", () => {
+  const { done, keys } = desk();
+  assert.ok(keys.press({ key: "X", shiftKey: true, target: page }));
+  assert.deepEqual(done, ["mark-range"]);
 });
 
 test("keys are letters while somebody types, with modifiers and in a dialog", () => {
@@ -31,7 +46,7 @@ test("keys are letters while somebody types, with modifiers and in a dialog", ()
 test("Ctrl+K works everywhere", () => {
   const { done, keys } = desk({ enabled: false });
   assert.ok(keys.press({ key: "k", ctrlKey: true, target: field }));
-  assert.deepEqual(done, ["find"]);
+  assert.deepEqual(done, ["palette"]);
 });
 
 test("keys can be switched off", () => {

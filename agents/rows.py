@@ -1,0 +1,161 @@
+"""A case as a list shows it: initials for a name, one line of what was said last, and the time that is left."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cases import calendars
+from cases.models import Case, Clock
+from config.templatetags.look import say_when
+from portal.models import User
+
+NEAR, SOON = 10, 60  # business minutes before a breach at which a chip turns red, and amber
+FIELDS = (
+    "number",
+    "channel",
+    "state",
+    "priority",
+    "tier",
+    "waiting_on",
+    "unread",
+    "version",
+    "last_contact_at",
+    "closed_at",
+    "snoozed_until",
+    "next_due_at",
+    "guest_name",
+    "patient__first_name",
+    "patient__last_name",
+    "owner__display_name",
+    "last_message__body",
+    "last_message__author_role",
+)
+
+
+@dataclass(frozen=True)
+class Due:
+    """The next breach of a case. ``left`` is business minutes, negative once it ran out; ``runs``: it counts now."""
+
+    at: datetime
+    left: int
+    runs: bool
+
+    @property
+    def tone(self) -> str:
+        if self.left < NEAR:
+            return "bad"
+        return "warn" if self.left < SOON else "good"
+
+    @property
+    def said(self) -> str:
+        return in_words(self.left)
+
+    @property
+    def wall(self) -> str:
+        return _("By %(when)s") % {"when": say_when(self.at)}
+
+
+@dataclass(frozen=True)
+class Row:
+    pk: int
+    number: str
+    channel: str
+    channel_label: str
+    initials: str
+    last_line: str
+    last_by_us: bool
+    at: datetime
+    owner: str
+    owner_is_me: bool
+    unread: int
+    state: str
+    state_label: str
+    priority: int
+    tier: int = 1
+    waiting_on: str = ""
+    snoozed_until: datetime | None = None
+    due: Due | None = None
+    place: str = ""
+
+
+def shown(cases: QuerySet[Case]) -> QuerySet[Case]:
+    """With what a row needs, and with nothing else that would have to be decrypted."""
+    return cases.select_related("patient", "owner", "last_message").only(*FIELDS)
+
+
+def rows(cases: Sequence[Case], actor: User, place: Callable[[Case], str] = lambda case: "") -> list[Row]:
+    """``place`` tells where in its list a case stands."""
+    dues = _dues(cases)
+    return [_row(case, actor, dues.get(case.pk), place(case)) for case in cases]
+
+
+def _row(case: Case, actor: User, due: Due | None, place: str) -> Row:
+    last = case.last_message
+    return Row(
+        pk=case.pk,
+        number=case.number,
+        channel=case.channel,
+        channel_label=case.get_channel_display(),
+        initials=initials(case),
+        last_line=first_line(last.body) if last else "",
+        last_by_us=bool(last and last.author_role in {"agent", "supervisor", "bot"}),
+        at=getattr(case, "clock", None) or case.last_contact_at,
+        owner=letters(case.owner.display_name) if case.owner else "",
+        owner_is_me=case.owner_id == actor.pk,
+        unread=case.unread,
+        state=case.state,
+        state_label=case.get_state_display(),
+        priority=case.priority,
+        tier=case.tier,
+        waiting_on=case.get_waiting_on_display() if case.waiting_on not in {"", "customer"} else "",
+        snoozed_until=case.snoozed_until,
+        due=due,
+        place=place,
+    )
+
+
+def _dues(cases: Iterable[Case]) -> dict[int, Due]:
+    """The time left of each, counted in the hours of the calendar that its next clock runs by."""
+    running = [case for case in cases if case.next_due_at is not None and case.state != "closed"]
+    by_calendar = dict(
+        Clock.objects.filter(
+            case__in=[case.pk for case in running], state="running", due_at=F("case__next_due_at")
+        ).values_list("case_id", "calendar_id")
+    )
+    hours, usual = calendars.known()
+    now = timezone.now()
+    return {case.pk: _due(case, hours.get(by_calendar.get(case.pk) or 0, usual), now) for case in running}
+
+
+def _due(case: Case, hours: Any, now: datetime) -> Due:
+    at: datetime = case.next_due_at
+    ahead, behind = calendars.between(hours, now, at), calendars.between(hours, at, now)
+    return Due(at, int(ahead) if at > now else -max(int(behind), 1), calendars.is_open(hours, now))
+
+
+def in_words(minutes: int) -> str:
+    """Business minutes as short as a chip wants them: 12 min, 3 h, 2 d (of 24 hours)."""
+    late = minutes < 0
+    minutes = abs(minutes)
+    steps = ((1440, _("%(n)d d")), (60, _("%(n)d h")), (1, _("%(n)d min")))
+    said = next((words % {"n": minutes // span} for span, words in steps if minutes >= span), _("now"))
+    return _("%(time)s late") % {"time": said} if late else said
+
+
+def initials(case: Case) -> str:
+    """Of the patient, else of what a guest calls themselves; "?" for somebody who said nothing."""
+    return (case.patient.initials if case.patient else letters(case.guest_name)) or "?"
+
+
+def letters(name: str) -> str:
+    return "".join(word[0] for word in name.split()[:2]).upper()
+
+
+def first_line(body: str, most: int = 140) -> str:
+    flat = " ".join(body[: most * 2].split())
+    return flat if len(flat) <= most else f"{flat[: most - 1]}…"
