@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from cases import calendars, promises
+from cases import calendars, clock_alarms, promises
 from cases.clocks import ACTIVE, Turning
 from cases.models import Clock, ClockEvent
 from cases.promises import Facts, Target
@@ -110,11 +110,12 @@ def store(story: list[ClockEvent]) -> None:
 
 
 def keep(story: list[ClockEvent]) -> None:
-    """Write down what was told, and announce warnings and breaches on commit."""
+    """Write down what was told, tell people of warnings and breaches, and announce these on commit."""
     ClockEvent.objects.bulk_create(story)
-    for told in story:
-        if told.kind in SIGNALS:
-            transaction.on_commit(partial(_announce, told.kind, told.case_id, told.clock_id))
+    alarms = [told for told in story if told.kind in SIGNALS]
+    clock_alarms.ring(alarms)
+    for told in alarms:
+        transaction.on_commit(partial(_announce, told.kind, told.case_id, told.clock_id))
 
 
 def _announce(kind: str, case_id: int, clock_id: int) -> None:

@@ -1,0 +1,48 @@
+"""Who hears that a clock runs out or has: the owner of the case, and those who lead its team."""
+
+from collections.abc import Iterable
+
+from django.db.models import Q
+from django.utils import timezone
+
+from cases import telling
+from cases.models import Case, ClockEvent, Team
+from portal.access import FLOOR, STAFF_REALM, System
+from portal.models import User
+
+TIME = System("clocks")
+
+
+def ring(alarms: Iterable[ClockEvent]) -> None:
+    """Leave word of warnings and breaches; a breach is an event of its case too, in the transaction of the clock."""
+    alarms = list(alarms)
+    if not alarms:
+        return
+    cases = {case.pk: case for case in Case.objects.filter(pk__in={alarm.case_id for alarm in alarms})}
+    leads = _leads({case.team_id for case in cases.values() if case.team_id})
+    for alarm in alarms:
+        case = cases[alarm.case_id]
+        owner = [case.owner_id] if case.owner_id else []
+        telling.tell([*owner, *leads.get(case.team_id, leads[None])], case_id=case.pk, kind="clock")
+        if alarm.kind == "breached":
+            _note(case, alarm)
+
+
+def _note(case: Case, alarm: ClockEvent) -> None:
+    from cases import cases as rules  # which turn the clocks
+
+    rules.record(TIME, case, "clock", {"clock": alarm.clock.kind, "what": alarm.kind})
+
+
+def _leads(teams: set[int]) -> dict[int | None, list[int]]:
+    """Leads and supervisors by team; under None all of them, for cases of teams that nobody leads."""
+    in_force = Q(role_grants__expires_at=None) | Q(role_grants__expires_at__gt=timezone.now())
+    floor = User.objects.filter(
+        in_force, role_grants__role__in=FLOOR, realm=STAFF_REALM, is_active=True
+    ).distinct()
+    found: dict[int | None, list[int]] = {None: list(floor.values_list("pk", flat=True))}
+    led = Team.objects.filter(pk__in=teams, members__in=found[None])
+    for team, lead in led.values_list("pk", "members"):
+        if lead in found[None]:
+            found.setdefault(team, []).append(lead)
+    return found

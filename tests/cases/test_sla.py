@@ -1,0 +1,452 @@
+"""R-SLA: which promises are made to a case, and what happens on it to their clocks."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from cases import cases, conversations, merging, promises, sla, snoozing
+from cases.clock_words import chips
+from cases.defaults import clocks as defaults
+from cases.models import Calendar, Case, CaseEvent, Clock, ClockEvent, Notification, SlaPolicy, SlaTarget
+from portal.access import System
+from tests.factories import (
+    CaseFactory,
+    ConversationFactory,
+    PatientFactory,
+    ReasonFactory,
+    TeamFactory,
+    UserFactory,
+)
+
+pytestmark = pytest.mark.django_db
+DOOR = System("intake")
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+TUESDAY = datetime(2026, 6, 2, 15, 0, tzinfo=UTC)  # ten in the morning in Austin
+REASON = "the customer agreed on the telephone"
+
+
+@pytest.fixture(autouse=True)
+def promised() -> None:
+    defaults.install()
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(TUESDAY, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def agent() -> Any:
+    return UserFactory(roles=["agent"])
+
+
+@pytest.fixture
+def lead() -> Any:
+    return UserFactory(roles=["lead"])
+
+
+def opened(channel: str = "portal", **known: Any) -> Case:
+    return cases.open_case(DOOR, channel=channel, **{"patient": PatientFactory(), **known})
+
+
+def running(case: Case) -> dict[str, Clock]:
+    return {clock.kind: clock for clock in case.clocks.filter(state="running")}
+
+
+def states(case: Case) -> dict[str, str]:
+    return dict(case.clocks.order_by("pk").values_list("kind", "state"))
+
+
+# --- which promise -----------------------------------------------------------------------------------
+def test_a_supplier_begins_with_the_promises_of_the_trade(clock) -> None:
+    """R-SLA-1 and R-SLA-2."""
+    found = {}
+    for channel in ("phone", "chat", "portal", "email"):
+        case = opened(channel)
+        sla.event(case, "customer_spoke")
+        found[channel] = {kind: row.due_at - TUESDAY for kind, row in running(case).items()}
+    assert found["phone"]["first_response"] == timedelta(seconds=30)
+    assert found["chat"]["first_response"] == timedelta(seconds=60)
+    assert found["portal"]["acknowledgement"] == 4 * HOUR
+    assert found["email"]["acknowledgement"] == 8 * HOUR
+    assert {kinds["resolution"] for kinds in found.values()} == {48 * HOUR}
+
+
+def test_installing_again_changes_nothing(clock) -> None:
+    SlaTarget.objects.update(within=HOUR)
+    assert defaults.install() == 0
+    assert set(SlaTarget.objects.values_list("within", flat=True)) == {HOUR}
+
+
+def test_a_clinical_case_is_acknowledged_in_an_hour_day_and_night(clock) -> None:
+    clock.move_to(datetime(2026, 6, 6, 8, tzinfo=UTC))  # Saturday, three in the morning
+    case = opened(reason=ReasonFactory(family="clinical"))
+    assert running(case)["acknowledgement"].due_at == timezone.now() + HOUR
+
+
+def _policy(name: str, hours: int, **fits: Any) -> None:
+    policy = SlaPolicy.objects.create(name=name, **{"effective_from": date(2026, 1, 1), **fits})
+    always = Calendar.objects.get(code=defaults.ALWAYS)
+    SlaTarget.objects.create(policy=policy, kind="resolution", within=hours * HOUR, calendar=always)
+
+
+def test_the_policy_that_names_more_wins(clock) -> None:
+    reason = ReasonFactory(family="billing", priority=1)
+    patient = PatientFactory(tier="priority")
+
+    def hours() -> float:
+        case = opened(reason=reason, patient=patient)
+        return running(case)["resolution"].within / HOUR
+
+    found = [hours()]
+    for number, fits in enumerate(
+        (
+            {"channel": "portal", "priority": 1},
+            {"customer_tier": "priority"},
+            {"reason_family": "billing"},
+            {"reason": reason},
+            {"reason": reason, "channel": "chat"},
+            {"reason": reason, "effective_until": date(2026, 6, 1)},
+            {"reason": reason, "effective_from": date(2026, 6, 3)},
+            {"reason": reason, "priority": 1, "active": False},
+        )
+    ):
+        _policy(f"Policy {number}", number + 1, **fits)
+        found.append(hours())
+    assert found == [24, 1, 2, 3, 4, 4, 4, 4, 4]
+
+
+def test_of_equals_the_later_one_wins(clock) -> None:
+    """A policy can be replaced from a date on without touching the old one."""
+    _policy("Until now", 5, channel="sms")
+    _policy("From Wednesday", 6, channel="sms", effective_from=date(2026, 6, 3))
+    today = running(opened("sms"))["resolution"]
+    clock.shift(DAY)
+    assert (today.within, running(opened("sms"))["resolution"].within) == (5 * HOUR, 6 * HOUR)
+
+
+# --- what happens ------------------------------------------------------------------------------------
+def test_an_answer_stops_what_waits_for_one_and_the_next_word_starts_it_anew(clock) -> None:
+    case = opened()
+    clock.shift(HOUR)
+    sla.event(case, "we_spoke")
+    assert set(running(case)) == {"resolution"}
+    clock.shift(HOUR)
+    sla.event(case, "customer_spoke")
+    sla.event(case, "customer_spoke")
+    assert running(case)["next_response"].due_at == TUESDAY + 6 * HOUR
+    assert case.clocks.filter(kind="next_response").count() == 1
+
+
+def test_a_case_we_write_down_ourselves_waits_for_no_first_answer(clock, agent) -> None:
+    case = cases.open_case(agent, channel="phone", patient=PatientFactory())
+    assert set(running(case)) == {"resolution"}
+    sla.event(case, "customer_spoke")
+    assert "next_response" in running(case)
+
+
+def test_clocks_stand_still_while_the_customer_has_the_word(clock, agent) -> None:
+    case = opened()
+    sla.event(case, "we_spoke")
+    clock.shift(HOUR)
+    case = cases.wait(agent, case=case)
+    assert states(case)["resolution"] == "paused"
+    assert Case.objects.get(pk=case.pk).next_due_at is None
+    clock.shift(3 * DAY)
+    sla.event(case, "customer_spoke")
+    resolution = running(case)["resolution"]
+    assert resolution.due_at == timezone.now() + 47 * HOUR
+    assert resolution.used == HOUR
+
+
+def test_waiting_for_others_pauses_nothing(clock, agent) -> None:
+    case = cases.wait(agent, case=opened(), on="prescriber")
+    assert set(states(case).values()) == {"running"}
+
+
+def test_what_may_not_pause_runs_on(clock, agent) -> None:
+    case = cases.wait(agent, case=opened(reason=ReasonFactory(family="clinical")))
+    assert states(case)["resolution"] == "running"
+
+
+def test_snoozing_pauses_nothing(clock, agent) -> None:
+    case = opened()
+    snoozing.snooze(agent, case=case, until=timezone.now() + DAY)
+    assert set(states(case).values()) == {"running"}
+
+
+def test_another_reason_brings_other_promises_and_gives_no_time_back(clock, agent) -> None:
+    case = opened()
+    clock.shift(10 * HOUR)
+    case = cases.change(agent, case=case, reason=ReasonFactory(family="clinical"))
+    resolution = running(case)["resolution"]
+    assert (resolution.within, resolution.used) == (24 * HOUR, 10 * HOUR)
+    assert resolution.due_at == TUESDAY + 24 * HOUR
+
+
+def test_closing_ends_all_and_reopening_begins_a_new_round(clock, agent) -> None:
+    case = opened(reason=ReasonFactory())
+    case = cases.close(agent, case=case, disposition="answered", next_step="None")
+    assert not running(case)
+    assert Case.objects.get(pk=case.pk).next_due_at is None
+    clock.shift(DAY)
+    case = cases.reopen(agent, case=case)
+    assert running(case)["resolution"].due_at == TUESDAY + 3 * DAY
+    assert case.clocks.filter(kind="resolution").count() == 2
+
+
+def test_who_waited_still_does_after_a_merge(clock, agent) -> None:
+    """The promise made first holds on, on the case that is left."""
+    patient = PatientFactory()
+    gone = opened(patient=patient, reason=ReasonFactory())
+    clock.shift(HOUR)
+    into = opened(patient=patient, reason=ReasonFactory())
+    sla.event(into, "we_spoke")
+    merging.merge(agent, into=into, cases=[gone])
+    assert set(states(gone).values()) == {"cancelled"}
+    assert running(into)["next_response"].started_at == TUESDAY
+    merging.unmerge(agent, case=gone)
+    assert "resolution" in running(gone)
+
+
+def test_complaints_have_clocks_of_their_own(clock, agent) -> None:
+    """R-SLA: five and fourteen days by the calendar, which closing the case does not stop."""
+    case = opened(reason=ReasonFactory())
+    sla.begin(case, "complaint_acknowledgement")
+    sla.begin(case, "complaint_answer")
+    sla.finish(case, "complaint_acknowledgement")
+    cases.close(agent, case=case, disposition="answered", next_step="None")
+    assert {kind: row.due_at for kind, row in running(case).items()} == {
+        "complaint_answer": TUESDAY + 14 * DAY
+    }
+
+
+def test_the_case_knows_its_next_breach(clock, agent) -> None:
+    case = opened()
+    case.refresh_from_db()
+    assert (case.next_due_at, case.next_due_kind) == (TUESDAY + 4 * HOUR, "acknowledgement")
+    sla.event(case, "we_spoke")
+    case.refresh_from_db()
+    assert (case.next_due_at, case.next_due_kind) == (TUESDAY + 48 * HOUR, "resolution")
+
+
+# --- what messages do --------------------------------------------------------------------------------
+def test_messages_turn_the_clocks_of_their_cases(clock, agent) -> None:
+    case = opened(patient=PatientFactory(user=UserFactory(realm="patient", roles=["patient"])))
+    thread = ConversationFactory(case=case, patient=case.patient, customer=case.patient.user)
+    conversations.reply(case.patient.user, conversation=thread, body="Hello?")
+    assert "first_response" in running(case)
+    conversations.reply(agent, conversation=thread, body="Here we are.")
+    assert set(running(case)) == {"resolution"}
+    conversations.reply(case.patient.user, conversation=thread, body="And then?")
+    assert "next_response" in running(case)
+    conversations.note(agent, conversation=thread, body="They ask again.")
+    assert "next_response" in running(case)
+
+
+def test_messages_that_turn_no_clock_cost_one_query() -> None:
+    case = opened()
+    sla.spoken({case.pk: ["customer_spoke"]})
+    with CaptureQueriesContext(connection) as queries:
+        sla.spoken({case.pk: ["customer_spoke"]})
+    assert len(queries) == 1
+
+
+def test_many_cases_turn_in_as_few_statements_as_one() -> None:
+    def cost(number: int) -> int:
+        said = {opened("chat").pk: ["customer_spoke"] for _ in range(number)}
+        with CaptureQueriesContext(connection) as queries:
+            sla.spoken(said)
+        assert Clock.objects.filter(case__in=said, kind="first_response").count() == number
+        return len(queries)
+
+    assert cost(1) == cost(12) <= 8
+
+
+# --- what time does ----------------------------------------------------------------------------------
+def test_a_warning_comes_before_the_breach_and_each_once(clock, lead) -> None:
+    """R-SLA-4: owner and lead hear of it; the breach stands in the case's line of time."""
+    owner, team = UserFactory(roles=["agent"]), TeamFactory()
+    team.members.add(lead)
+    stranger = UserFactory(roles=["lead"])
+    case = opened("phone")
+    Case.objects.filter(pk=case.pk).update(owner=owner, team=team)
+    clock.shift(timedelta(seconds=25))
+    assert (sla.look(), sla.look()) == (1, 0)
+    row = case.clocks.get(kind="first_response")
+    assert row.warned_at == timezone.now()
+    assert row.breached_at is None
+    told = set(Notification.objects.filter(case=case, kind="clock").values_list("user", flat=True))
+    assert told == {owner.pk, lead.pk}
+    assert stranger.pk not in told
+    clock.shift(timedelta(seconds=10))
+    assert (sla.look(), sla.look()) == (1, 0)
+    row.refresh_from_db()
+    assert row.breached_at == row.due_at == TUESDAY + timedelta(seconds=30)
+    assert CaseEvent.objects.filter(case=case, kind="clock").count() == 1
+
+
+def test_a_team_nobody_leads_is_everybodys(clock, lead) -> None:
+    case = opened("phone")
+    clock.shift(HOUR)
+    sla.look()
+    assert Notification.objects.filter(case=case, kind="clock", user=lead).exists()
+
+
+def test_signals_carry_ids_and_come_on_commit(clock, django_capture_on_commit_callbacks) -> None:
+    from cases.signals import clock_breached
+
+    heard: list[tuple[int, int]] = []
+
+    def hear(sender: Any, case_id: int, clock_id: int, **_: Any) -> None:
+        heard.append((case_id, clock_id))
+
+    clock_breached.connect(hear)
+    case = opened("phone")
+    clock.shift(HOUR)
+    with django_capture_on_commit_callbacks(execute=True):
+        sla.look()
+        assert not heard
+    assert heard == [(case.pk, case.clocks.get(kind="first_response").pk)]
+
+
+def test_an_answer_after_the_time_is_a_breach_though_nobody_looked(clock) -> None:
+    case = opened("phone")
+    clock.shift(HOUR)
+    sla.event(case, "we_spoke")
+    row = case.clocks.get(kind="first_response")
+    assert (row.state, row.breached_at) == ("stopped", TUESDAY + timedelta(seconds=30))
+    assert sla.look() == 0
+
+
+def test_the_systems_clock_put_back_loses_nothing(clock) -> None:
+    """What was said is said, no time is won, and what is due is found when its time comes."""
+    case = opened()
+    clock.shift(-HOUR)
+    sla.event(case, "we_spoke")
+    stopped = case.clocks.get(kind="first_response")
+    assert (stopped.state, stopped.used, stopped.stopped_at) == ("stopped", timedelta(0), TUESDAY)
+    sla.event(case, "customer_spoke")
+    assert sla.look() == 0
+    clock.move_to(TUESDAY + 30 * DAY)
+    assert sla.look() == 2
+    assert case.clocks.filter(breached_at=None, state="running").count() == 0
+
+
+def test_a_warning_given_is_not_given_again_when_time_comes_twice(clock) -> None:
+    opened("phone")
+    clock.shift(timedelta(seconds=25))
+    assert sla.look() == 1
+    clock.shift(-timedelta(seconds=20))
+    clock.shift(timedelta(seconds=20))
+    assert sla.look() == 0
+
+
+# --- by hand -----------------------------------------------------------------------------------------
+def test_a_clock_is_moved_by_a_lead_with_a_reason(clock, lead) -> None:
+    case = opened()
+    row = running(case)["resolution"]
+    moved = sla.move(lead, clock=row, due_at=TUESDAY + 3 * DAY, reason=REASON)
+    assert moved.due_at == TUESDAY + 3 * DAY
+    told = ClockEvent.objects.get(clock=row, kind="moved")
+    assert (told.actor, told.reason, told.was_due_at) == (lead, REASON, TUESDAY + 2 * DAY)
+    assert CaseEvent.objects.filter(case=case, kind="clock", actor=lead).exists()
+
+
+@pytest.mark.parametrize(
+    ("due_at", "reason", "words"),
+    [
+        (TUESDAY - HOUR, REASON, "backwards into the past"),
+        (TUESDAY, REASON, "backwards into the past"),
+        (TUESDAY + HOUR, "because", "ten characters"),
+    ],
+)
+def test_a_move_that_makes_no_sense_is_refused_with_words(clock, lead, due_at, reason, words) -> None:
+    row = running(opened())["resolution"]
+    with pytest.raises(ValidationError, match=words):
+        sla.move(lead, clock=row, due_at=due_at, reason=reason)
+    assert row.due_at == Clock.objects.get(pk=row.pk).due_at
+
+
+def test_a_clock_that_does_not_run_is_not_moved(clock, lead) -> None:
+    case = opened()
+    row = running(case)["first_response"]
+    sla.event(case, "we_spoke")
+    for act in (
+        lambda: sla.move(lead, clock=row, due_at=TUESDAY + DAY, reason=REASON),
+        lambda: sla.cancel(lead, clock=row, reason=REASON),
+    ):
+        with pytest.raises(ValidationError):
+            act()
+
+
+def test_agents_do_not_move_clocks(clock, agent) -> None:
+    row = running(opened())["resolution"]
+    with pytest.raises(PermissionDenied):
+        sla.move(agent, clock=row, due_at=TUESDAY + DAY, reason=REASON)
+    with pytest.raises(PermissionDenied):
+        sla.cancel(agent, clock=row, reason=REASON)
+
+
+def test_a_breach_stays_on_record_though_the_clock_is_moved(clock, lead) -> None:
+    case = opened("phone")
+    clock.shift(HOUR)
+    row = sla.move(lead, clock=running(case)["first_response"], due_at=timezone.now() + HOUR, reason=REASON)
+    assert row.breached_at == TUESDAY + timedelta(seconds=30)
+    assert row.next_moment_at is None
+
+
+# --- in words ----------------------------------------------------------------------------------------
+def test_a_case_tells_the_story_of_its_clocks(clock, agent, lead) -> None:
+    case = opened()
+    sla.event(case, "we_spoke")
+    clock.shift(HOUR)
+    cases.wait(agent, case=case)
+    [resolution, *_ended] = sla.standing(case)
+    assert (resolution.label, resolution.state, resolution.colour) == ("Solved", "Paused", "green")
+    assert "stands still while the customer has the word; 47 hours are left" in resolution.why
+    words = [line.words for line in resolution.story]
+    assert words[0].startswith("Started: the case was opened. Due ")
+    assert words[1].startswith("Paused: the customer has the word.")
+
+
+def test_colours_go_from_green_over_amber_to_red(clock) -> None:
+    case = opened("phone")
+
+    def colours() -> tuple[str, str]:
+        case.refresh_from_db()
+        shown = next(each for each in sla.standing(case) if each.clock.kind == "first_response")
+        return shown.colour, chips([case])[case.pk].colour
+
+    found = [colours()]
+    for seconds in (23, 10):
+        clock.shift(timedelta(seconds=seconds))
+        found.append(colours())
+    assert found == [("green", "green"), ("amber", "amber"), ("red", "red")]
+
+
+def test_chips_of_a_list_cost_one_query_and_tell_open_time(clock) -> None:
+    clock.move_to(datetime(2026, 6, 4, 22, 30, tzinfo=UTC))  # half an hour before closing
+    listed = [opened() for _ in range(5)]
+    for case in listed:
+        case.refresh_from_db()
+    with CaptureQueriesContext(connection) as queries:
+        found = chips(listed)
+    assert len(queries) == 1
+    assert {(chip.text, chip.colour) for chip in found.values()} == {("4 h 00", "green")}
+    assert "18 h 00 by the clock on the wall" in found[listed[0].pk].title
+    assert not chips([CaseFactory()])
+
+
+def test_facts_are_read_in_one_query() -> None:
+    found = [opened().pk for _ in range(3)]
+    with CaptureQueriesContext(connection) as queries:
+        facts = promises.of_cases(found)
+    assert (len(queries), set(facts)) == (1, set(found))
