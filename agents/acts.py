@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from cases.models import Case
 from portal.access import allowed
@@ -43,7 +44,25 @@ class Offered:
     address: str
 
 
-ACTS: list[Act] = []
+ACTS: list[Act] = [
+    Act(
+        "verify",
+        _("Verify caller"),
+        "user-check",
+        "agents:case-verify",
+        "verification.attempt",
+        fits=_of_patient,
+    ),
+    Act(
+        "break-glass",
+        _("Emergency access"),
+        "siren",
+        "agents:case-break-glass",
+        "break_glass.use",
+        fits=_of_patient,
+    ),
+    Act("escalate", _("Escalate"), "siren", "agents:case-escalate", "cases.escalate"),
+]
 
 
 def of(actor: User, case: Case) -> list[Offered]:

@@ -1,40 +1,62 @@
 """What stands beside a case: the patient, and one panel for each thing we know of them. Those that are
 ``first`` come at once, the others after them.
 
-PANELS is the registry: an app to the left is shown here by a function of its own, not by reaching in. What
-identifies a patient is masked until the agent unmasks it for this case, which goes on the trail.
+PANELS is the registry: an app to the left is shown here by a function of its own, not by reaching in. A panel
+that names ``what`` is loaded only where the verification on this case opens that (R-CASE-3); what identifies a
+patient is masked even then, until the agent unmasks it for this case, which goes on the trail.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Q, Value
 from django.utils.translation import gettext_lazy as _
 
+from agents.search import masked
 from agents.workspace import purpose
 from billing.models import Coverage
-from cases.models import Case
+from cases import duty, lines
+from cases.models import Case, Conversation
 from config.security import audit
 from portal import orders as orders_rules
+from portal import verification
 from portal.access import allowed, require
-from portal.models import AccessEntry, Caregiver, Device, Document, Order, Patient, User
+from portal.models import AccessEntry, Caregiver, Device, Document, Order, Patient, User, Verification
+from portal.verification import NotVerified, Standing
 
 ORDERS, DOCUMENTS, CASES, LOG = 3, 8, 6, 8
-MASKED = ("birth_date", "phone", "email", "address", "member_id")  # what ``unmask`` shows
+# What ``unmask`` shows, by what has to be open for it. A birth date is an identifier: no less than level 2.
+MASKED = {
+    "birth_date": "clinical",
+    "phone": "contact",
+    "email": "contact",
+    "address": "contact",
+    "member_id": "insurance",
+}
+
+
+def _nothing(actor: User, patient: Patient, case: Case) -> Any:
+    return None
 
 
 @dataclass(frozen=True)
 class Panel:
-    """``load(actor, patient, case)`` gives what the template shows, or None where the panel stays away."""
+    """``load(actor, patient, case)`` gives what the template shows, or None where the panel stays away.
+
+    ``what`` is what the verification has to open first; without it a line says that it is closed. A panel that
+    shows more the surer we are has ``stands`` in place of ``load``, which is given the standing as well.
+    """
 
     code: str
     title: Any
     icon: str
     permission: str
-    load: Callable[[User, Patient, Case], Any]
+    load: Callable[[User, Patient, Case], Any] = _nothing
     open: bool = True
     first: bool = False
+    what: str = ""
+    stands: Callable[[User, Patient, Case, Standing], Any] | None = None
 
     @property
     def template(self) -> str:
@@ -43,10 +65,37 @@ class Panel:
 
 @dataclass(frozen=True)
 class Shown:
-    """A panel with what it shows."""
+    """A panel with what it shows; ``closed`` where the verification does not open it."""
 
     panel: Panel
     content: Any
+    closed: bool = False
+
+    @property
+    def template(self) -> str:
+        return "agents/panels/closed.html" if self.closed else self.panel.template
+
+
+def standing(actor: User, case: Case, threads: Iterable[Conversation] | None = None) -> Standing:
+    """How sure we are of who is on the line of this case; nobody, where no patient is known.
+
+    ``threads`` are its conversations, where they have been read already.
+    """
+    if case.patient is None:
+        return Standing()
+    matter = None if threads is None else lines.matter_of(case, threads)
+    return verification.standing(actor, case.patient, purpose=purpose(case), matter=matter)
+
+
+def heading(actor: User, case: Case, threads: Iterable[Conversation]) -> str:
+    """The name a case goes by: of its patient once they are identified, first letters before."""
+    if case.patient is None:
+        return case.guest_name or str(_("Guest"))
+    return case.patient.name if standing(actor, case, threads).names else masked_name(case.patient)
+
+
+def masked_name(patient: Patient) -> str:
+    return f"{masked(patient.first_name)} {masked(patient.last_name)}"
 
 
 def beside(actor: User, case: Case, *, first: bool) -> list[Shown]:
@@ -55,36 +104,101 @@ def beside(actor: User, case: Case, *, first: bool) -> list[Shown]:
     patient = case.patient
     if patient is None:
         return []
-    seen = [panel for panel in PANELS if panel.first is first and allowed(actor, panel.permission)]
+    mine = [panel for panel in PANELS if panel.first is first and allowed(actor, panel.permission)]
+    stands = standing(actor, case)
+    opened = [panel for panel in mine if not panel.what or stands.opens(panel.what)]
     with audit.acting(purpose=purpose(case)):
-        audit.read([patient], "case context", objects=[patient], fields=[panel.code for panel in seen])
-        shown = [Shown(panel, panel.load(actor, patient, case)) for panel in seen]
-    return [one for one in shown if one.content is not None]
+        audit.read([patient], "case context", objects=[patient], fields=[panel.code for panel in opened])
+        shown = [_show(panel, panel in opened, actor, case, stands) for panel in mine]
+    return [one for one in shown if one.closed or one.content is not None]
 
 
-def unmask(actor: User, case: Case) -> tuple[Patient, list[Coverage]]:
-    """The patient and their coverage in plain for this case, once; on the trail as an unmasking."""
+def _show(panel: Panel, opened: bool, actor: User, case: Case, stands: Standing) -> Shown:
+    if not opened:
+        return Shown(panel, None, closed=True)
+    patient = cast(Patient, case.patient)
+    if panel.stands is not None:
+        return Shown(panel, panel.stands(actor, patient, case, stands))
+    return Shown(panel, panel.load(actor, patient, case))
+
+
+@dataclass(frozen=True)
+class Plain:
+    """What was unmasked: fields of MASKED that are open, by name, and the coverage with its numbers."""
+
+    patient: Patient
+    fields: frozenset[str]
+    coverages: list[Coverage]
+
+
+def unmask(actor: User, case: Case) -> Plain:
+    """What the verification on this case opens, in plain, once; on the trail as an unmasking.
+
+    Raises NotVerified where nothing is open.
+    """
     require(actor, "patients.unmask", case)
     patient = case.patient
     if patient is None:
         raise Patient.DoesNotExist
+    stands = standing(actor, case)
+    fields = frozenset(name for name, what in MASKED.items() if stands.opens(what))
+    if not fields:
+        raise NotVerified("contact")
     with audit.acting(purpose=purpose(case)):
-        audit.event("unmask", subjects=[patient], what="case context", objects=[patient], fields=MASKED)
-    return patient, _coverage(actor, patient, case) if allowed(actor, "coverage.view") else []
+        audit.event("unmask", subjects=[patient], what="case context", objects=[patient], fields=fields)
+    insured = "member_id" in fields and allowed(actor, "coverage.view")
+    return Plain(patient, fields, _coverage(actor, patient, case) if insured else [])
 
 
 @dataclass(frozen=True)
 class Who:
-    """The patient and who may speak for them; fields of MASKED are hidden unless unmasked."""
+    """The patient as far as they may be known yet, and who may speak for them."""
 
     patient: Patient
-    caregivers: list[Caregiver]
+    name: str
+    account: str
+    phone_end: str
+    caregivers: list[tuple[Caregiver, str]]
+    standing: Standing
     may_invite: bool = False
+    may_unmask: bool = False
 
 
-def _who(actor: User, patient: Patient, case: Case) -> Who:
-    caregivers = list(Caregiver.objects.in_force().filter(patient=patient))
-    return Who(patient, caregivers, may_invite=allowed(actor, "users.invite"))
+def _who(actor: User, patient: Patient, case: Case, stands: Standing) -> Who:
+    held = Caregiver.objects.in_force().filter(patient=patient)
+    return Who(
+        patient,
+        name=patient.name if stands.names else masked_name(patient),
+        account=patient.account_number if stands.names else f"••••{patient.account_number[-2:]}",
+        phone_end=patient.phone[-4:] if stands.opens("contact") else "",
+        caregivers=[(one, one.name if stands.names else caregiver_masked(one)) for one in held],
+        standing=stands,
+        may_invite=allowed(actor, "users.invite"),
+        may_unmask=any(stands.opens(what) for what in MASKED.values()),
+    )
+
+
+def caregiver_masked(caregiver: Caregiver) -> str:
+    return " ".join(masked(word) for word in caregiver.name.split()[:2])
+
+
+@dataclass(frozen=True)
+class Verified:
+    """The panel of verification: where we stand, how we know, and what may be begun."""
+
+    standing: Standing
+    how: Any
+    may_verify: bool
+    may_break: bool
+
+
+def _verified(actor: User, patient: Patient, case: Case, stands: Standing) -> Verified:
+    return Verified(
+        stands,
+        how=dict(Verification.HOW).get(stands.by, ""),
+        may_verify=allowed(actor, "verification.attempt"),
+        may_break=allowed(actor, "break_glass.use") and stands.emergency is None,
+    )
 
 
 def _orders(actor: User, patient: Patient, case: Case) -> list[tuple[Order, list[Any], Any]]:
@@ -125,17 +239,25 @@ def _earlier(actor: User, patient: Patient, case: Case) -> list[Case]:
     return list(slim.order_by("-last_contact_at")[:CASES])
 
 
+def _escalations(actor: User, patient: Patient, case: Case) -> list[duty.Shown] | None:
+    return duty.of_case(actor, case) or None
+
+
 def _log(actor: User, patient: Patient, case: Case) -> list[AccessEntry]:
     entries = AccessEntry.objects.filter(subjects__contains=[patient.pk]).select_related("actor")
     return list(entries.order_by("-timestamp")[:LOG])
 
 
 PANELS = [
-    Panel("patient", _("Patient"), "user", "patients.view", _who, first=True),
-    Panel("orders", _("Orders"), "package", "orders.view", _orders, first=True),
-    Panel("coverage", _("Coverage"), "shield-check", "coverage.view", _coverage, first=True),
-    Panel("devices", _("Devices at home"), "monitor-smartphone", "orders.view", _devices),
-    Panel("documents", _("Documents"), "file-text", "documents.view", _documents),
+    Panel("verification", _("Verification"), "user-check", "patients.view", stands=_verified, first=True),
+    Panel("patient", _("Patient"), "user", "patients.view", stands=_who, first=True),
+    Panel("orders", _("Orders"), "package", "orders.view", _orders, first=True, what="orders"),
+    Panel(
+        "coverage", _("Coverage"), "shield-check", "coverage.view", _coverage, first=True, what="insurance"
+    ),
+    Panel("escalations", _("Escalations"), "siren", "cases.escalate", _escalations),
+    Panel("devices", _("Devices at home"), "monitor-smartphone", "orders.view", _devices, what="orders"),
+    Panel("documents", _("Documents"), "file-text", "documents.view", _documents, what="documents"),
     Panel("earlier", _("Other cases"), "history", "cases.view", _earlier),
     Panel("log", _("Who saw this record"), "eye", "patients.view", _log, open=False),
 ]

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from cases.models import Case, CaseEvent, Conversation, Message, MessageAttachment
+from cases.people import first_letters
 from portal.models import User
 
 PAGE = 50
@@ -149,7 +150,7 @@ def _said(message: Message, threads: list[Conversation]) -> Entry:
         kind=message.kind,
         side=_side(message),
         role=message.author_role,
-        author=message.author_name or message.get_author_role_display(),
+        author=_by(message),
         at=message.sent_at,
         body=message.body,
         channel=thread.channel,
@@ -161,6 +162,14 @@ def _said(message: Message, threads: list[Conversation]) -> Entry:
         redactions=message.redactions,
         attachments=[attachment.document for attachment in message.attachments.all()],
     )
+
+
+def _by(message: Message) -> str:
+    """A customer goes by initials beside their words: the name stands in the heading, once it is opened."""
+    name = message.author_name
+    if message.author_role in {"customer", "caregiver"}:
+        name = first_letters(name)
+    return name or str(message.get_author_role_display())
 
 
 def _side(message: Message) -> str:

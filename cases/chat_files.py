@@ -19,4 +19,4 @@ def open_file(actor: Any, *, conversation: Conversation, document: uuid.UUID) ->
     here = Q(message__conversation=conversation, message__seq__isnull=False)
     if not MessageAttachment.objects.filter(here, document__ref=document).exists():
         raise Document.DoesNotExist
-    return documents.open_document(actor, document)
+    return documents.open_document(actor, document, purpose=f"case:{conversation.case_id}")

@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cases.drafts import Refused, Stored
+from cases.people import first_letters
+from portal.models.documents import DocumentKind
 
+CUSTOMERS = ("customer", "caregiver")
 Frame = dict[str, Any]
 ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -67,6 +70,15 @@ def message(row: Sequence[Any], attachments: Iterable[Frame] = ()) -> Frame:
         "sent_at": moment(sent_at),
         "client_id": client_id and str(client_id),
     }
+
+
+def for_desk(frame: Frame) -> Frame:
+    """A message as staff get it: a customer by initials and files by their kind. Names open elsewhere."""
+    author = frame["author"]
+    if author["role"] in CUSTOMERS:
+        author = author | {"name": first_letters(author["name"])}
+    files = [each | {"name": str(DocumentKind(each["kind"]).label)} for each in frame["attachments"]]
+    return frame | {"author": author, "attachments": files}
 
 
 def state(conversation: uuid.UUID, state: str, queue: Frame | None, agent: str | None) -> Frame:

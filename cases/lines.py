@@ -4,48 +4,57 @@ Somebody who signed in is verified in what they say there. Where somebody else s
 by phone for one, nobody can tell to whom an answer goes, and the least that is known of either counts.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from cases.models import Case, Conversation
-from portal.levels import IDENTIFIED, VERIFIED, Matter, Standing, rules
-from portal.models import Caregiver, Patient, VerificationRules
+from portal.levels import IDENTIFIED, VERIFIED, Figures, Matter, Standing
+from portal.models import Caregiver, Patient
 
 SIGNED_IN = ("chat", "portal")
 MOST = 8
+WHY = _("Work on one of your cases")
 
 
 def matter(actor: Any, number: str) -> Matter | None:
     """The case of a purpose ``case:<pk>``, or None where the actor sees none."""
     if not number.isdecimal() or len(number) > 18:
         return None
-    cases = Case.objects.visible_to(actor).filter(pk=number).select_related("patient")
-    case: Case | None = cases.only("patient__user_id").first()
-    if case is None:
-        return None
-    return Matter(case.patient_id, _line(case) if case.patient is not None else Standing())
+    fields = ("case__patient__user", "patient", "customer", "channel", "identity_level", "last_message_at")
+    spoken = Conversation.objects.filter(case__in=Case.objects.visible_to(actor).filter(pk=number))
+    rows = spoken.select_related("case__patient").only("started_at", *fields).order_by("-started_at")
+    if threads := list(rows[:MOST]):
+        return matter_of(cast(Case, threads[0].case), threads)
+    case: Case | None = Case.objects.visible_to(actor).filter(pk=number).select_related("patient").first()
+    return None if case is None else matter_of(case, [])
 
 
-def _line(case: Case) -> Standing:
-    spoken = sorted(case.conversations.order_by("-started_at")[:MOST], key=_moment, reverse=True)
-    if not any(one.customer_id or one.identity_level for one in spoken[:1]):
+def matter_of(case: Case, threads: Iterable[Conversation]) -> Matter:
+    """The same of a case whose conversations have been read already."""
+    spoken = sorted(threads, key=_moment, reverse=True)
+    return Matter(case.patient_id, lambda figures: _line(spoken, case.patient, figures))
+
+
+def _line(spoken: list[Conversation], patient: Patient | None, figures: Figures) -> Standing:
+    if patient is None:
         return Standing()
-    figures = rules()
     lately = timezone.now() - timedelta(minutes=figures.verified_minutes)
-    known = [_known(one, case.patient, figures) for one in spoken[:1]]
-    known += [_known(one, case.patient, figures) for one in spoken[1:] if _moment(one) > lately]
-    return min(known, key=lambda one: one.level)
+    known = [_known(one, patient, figures) for one in spoken[:1]]
+    known += [_known(one, patient, figures) for one in spoken[1:] if _moment(one) > lately]
+    return min(known, key=lambda one: one.level, default=Standing())
 
 
 def _moment(conversation: Conversation) -> datetime:
     return conversation.last_message_at or conversation.started_at
 
 
-def _known(conversation: Conversation, patient: Patient | None, figures: VerificationRules) -> Standing:
+def _known(conversation: Conversation, patient: Patient, figures: Figures) -> Standing:
     """What one conversation tells of who is at its other end, while it is fresh."""
-    if patient is None or conversation.patient_id != patient.pk:
+    if conversation.patient_id != patient.pk:
         return Standing()
     if conversation.customer_id is not None and conversation.channel in SIGNED_IN:
         return _signed_in(conversation, patient, figures)
@@ -55,7 +64,7 @@ def _known(conversation: Conversation, patient: Patient | None, figures: Verific
     return Standing()
 
 
-def _signed_in(conversation: Conversation, patient: Patient, figures: VerificationRules) -> Standing:
+def _signed_in(conversation: Conversation, patient: Patient, figures: Figures) -> Standing:
     written = timedelta(hours=figures.written_hours)
     spoken = timedelta(minutes=figures.verified_minutes)
     until = _moment(conversation) + (written if conversation.channel == "portal" else spoken)

@@ -37,6 +37,11 @@ def shown_name(user: Any) -> str:
     return name.split()[0] if name and is_staff(user) else name
 
 
+def first_letters(name: str) -> str:
+    """What staff see of a customer beside their words; the case's heading has the name once it is opened."""
+    return "".join(word[0] for word in name.split()[:2]).upper()
+
+
 def author_of(actor: Any, conversation: Conversation) -> Author:
     """How ``actor`` stands in a conversation. Right of access is not asked here."""
     if isinstance(actor, System):

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 
 from config.security import audit
 from config.security.streams import Readable, Reader
-from portal import owners
-from portal.access import PATIENT_REALM, System, require
+from portal import levels, owners
+from portal.access import PATIENT_REALM, STAFF_REALM, System, allowed, require
 from portal.inspection import Digesting
 from portal.models import Document, Order, Patient, Upload
 from portal.models.documents import DocumentKind, DocumentState
@@ -43,6 +43,9 @@ __all__ = [
     "review",
     "withdraw",
 ]
+
+
+REVIEW = "review"
 
 
 class NotReadable(Exception):
@@ -72,19 +75,34 @@ def find(actor: Any, ref: uuid.UUID | str) -> Document:
     return other
 
 
-def open_document(actor: Any, ref: uuid.UUID | str) -> Opened:
-    """Open a file for reading, once the trail knows of it.
+def open_document(actor: Any, ref: uuid.UUID | str, *, purpose: str = "") -> Opened:
+    """Open a file for reading, once the trail knows of it. Staff name what they need it for (``for_staff``).
 
-    Raises DoesNotExist, NotReadable, streams.Damaged, and what audit.read raises.
+    Raises DoesNotExist, NotReadable, levels.NotVerified, streams.Damaged, and what audit.read raises.
     """
     document = find(actor, ref)
-    return _open(document, document.storage_name, document.content_type, "document")
+    with audit.acting(purpose=for_staff(actor, document, purpose)):
+        return _open(document, document.storage_name, document.content_type, "document")
 
 
-def open_thumbnail(actor: Any, ref: uuid.UUID | str) -> Opened:
+def open_thumbnail(actor: Any, ref: uuid.UUID | str, *, purpose: str = "") -> Opened:
     """Its small picture; NotReadable where it has none (a PDF, a film)."""
     document = find(actor, ref)
-    return _open(document, document.thumbnail_name, "image/jpeg", "thumbnail")
+    with audit.acting(purpose=for_staff(actor, document, purpose)):
+        return _open(document, document.thumbnail_name, "image/jpeg", "thumbnail")
+
+
+def for_staff(actor: Any, document: Document, purpose: str) -> str:
+    """What the trail says a file was opened for. Staff open a patient's file for a case whose caller is verified,
+    in an emergency, or because it waits for their review; else NotVerified.
+    """
+    patient = document.patient
+    if getattr(actor, "realm", "") != STAFF_REALM or patient is None or document.uploaded_by_id == actor.pk:
+        return audit.context.get().purpose
+    if purpose == REVIEW and document.state == DocumentState.READY and allowed(actor, "documents.review"):
+        return f"{REVIEW}:{document.pk}"
+    levels.require_opened(actor, patient, purpose=purpose, what="documents")
+    return purpose
 
 
 def withdraw(actor: Any, ref: uuid.UUID | str) -> Document:

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Subquery
+from django.db.models.functions import JSONObject
 from django.utils import timezone
 
 from config.security import audit
@@ -30,8 +32,10 @@ NOBODY, IDENTIFIED, VERIFIED = 0, 1, 2
 CHANGES = frozenset({"contact_change", "payment_change"})
 EMERGENCY = "break_glass"
 
+Table = dict[tuple[str, str], int]  # from which level on, by what and playbook
+
 # What the table says until a supplier has one of their own; ``install_defaults`` puts it there to be changed.
-BEGIN_WITH: dict[tuple[str, str], int] = {
+BEGIN_WITH: Table = {
     ("orders", ""): IDENTIFIED,
     ("appointments", ""): IDENTIFIED,
     ("asked", ""): IDENTIFIED,
@@ -97,12 +101,15 @@ class Standing:
         return any(what in SCOPE_OPENS.get(scope, ()) for scope in self.caregiver.scopes)
 
 
+Figures = VerificationRules
+
+
 @dataclass(frozen=True)
 class Matter:
-    """What a purpose is about. ``line``: the standing of whoever is on its line now, whichever agent asks."""
+    """What a purpose is about. ``line`` gives the standing of whoever is on its line now, whichever agent asks."""
 
     patient_id: int | None
-    line: Standing = Standing()
+    line: Callable[[Figures], Standing] = lambda figures: Standing()
     playbook: str = ""
 
 
@@ -120,41 +127,64 @@ def matter_of(actor: Any, purpose: str) -> Matter | None:
     return MATTERS[word](actor, number) if word in MATTERS else None
 
 
-def standing(actor: Any, patient: Patient, *, purpose: str) -> Standing:
-    """How sure we are on this purpose; level 0 where the purpose is about somebody else or nobody."""
-    locked, emergency = _limits(actor, patient)
-    matter, best = matter_of(actor, purpose), Standing()
+def standing(actor: Any, patient: Patient, *, purpose: str, matter: Matter | None = None) -> Standing:
+    """How sure we are on this purpose; level 0 where the purpose is about somebody else or nobody.
+
+    ``matter`` where the caller has looked it up already.
+    """
+    seen = _glance(actor, patient, purpose)
+    matter, best = matter or matter_of(actor, purpose), Standing()
     if matter is not None and matter.patient_id == patient.pk:
-        asked = _asked(actor, patient, purpose)
-        best = max(asked, matter.line, key=lambda one: (one.level, one.caregiver is None))
-        best = replace(best, playbook=matter.playbook, opened=opened_by(best.level, matter.playbook))
-    return replace(best, locked_until=locked, emergency=emergency)
+        known = (_asked(seen.asked), matter.line(seen.figures))
+        best = max(known, key=lambda one: (one.level, one.caregiver is None))
+        opened = _opened_by(seen.table, best.level, matter.playbook)
+        best = replace(best, playbook=matter.playbook, opened=opened)
+    return replace(best, locked_until=seen.locked_until, emergency=seen.emergency)
 
 
-def _limits(actor: Any, patient: Patient) -> tuple[datetime | None, datetime | None]:
-    """Until when verification is locked, and until when an emergency is open to the actor; in one query."""
-    locks = VerificationLock.objects.filter(patient=OuterRef("pk"), lifted_at=None, until__gt=timezone.now())
-    held = EmergencyAccess.objects.filter(
-        patient=OuterRef("pk"), user_id=actor.pk or 0, until__gt=timezone.now()
+@dataclass(frozen=True)
+class _Seen:
+    locked_until: datetime | None
+    emergency: datetime | None
+    asked: int | None
+    figures: Figures
+    table: Table
+
+
+FIGURES = ("verified_minutes", "identified_minutes", "written_hours")
+
+
+def _glance(actor: Any, patient: Patient, purpose: str) -> _Seen:
+    """In one query, for it is asked on every page of a case: until when verification is locked, until when an
+    emergency is open to the actor, the best verification they made for this purpose, and what the rules say.
+    """
+    now, whose = timezone.now(), OuterRef("pk")
+    locks = VerificationLock.objects.filter(patient=whose, lifted_at=None, until__gt=now)
+    held = EmergencyAccess.objects.filter(patient=whose, user_id=actor.pk or 0, until__gt=now)
+    made = Verification.objects.filter(
+        patient=whose, purpose=purpose, agent_id=actor.pk or 0, passed=True, ended_at=None, expires_at__gt=now
     )
-    found = Patient.objects.filter(pk=patient.pk).values_list(
+    figures = VerificationRules.objects.values(all=JSONObject(**{name: name for name in FIGURES}))
+    table = LevelOpens.objects.order_by().values(
+        line=JSONObject(what="what", playbook="playbook", level="level")
+    )
+    locked, emergency, asked, said, lines = Patient.objects.filter(pk=patient.pk).values_list(
         Subquery(locks.order_by("-until").values("until")[:1]),
         Subquery(held.order_by("-until").values("until")[:1]),
-    )
-    locked, emergency = found.first() or (None, None)
-    return locked, emergency
+        Subquery(made.order_by("-level", "-at").values("pk")[:1]),
+        Subquery(figures[:1]),
+        ArraySubquery(table),
+    )[0]
+    read = {(line["what"], line["playbook"]): line["level"] for line in lines}
+    return _Seen(locked, emergency, asked, VerificationRules(pk=1, **(said or {})), read or BEGIN_WITH)
 
 
-def _asked(actor: Any, patient: Patient, purpose: str) -> Standing:
-    """What this agent found out on this purpose, in force still."""
-    rows = Verification.objects.filter(
-        patient=patient, purpose=purpose, agent_id=actor.pk, passed=True, ended_at=None
-    )
-    found = rows.filter(expires_at__gt=timezone.now()).select_related("caregiver").order_by("-level", "-at")
-    for row in found if actor.pk else ():
-        if row.caregiver is None or in_force(row.caregiver):
-            return Standing(row.level, row.how, row.expires_at, caregiver=row.caregiver)
-    return Standing()
+def _asked(number: int | None) -> Standing:
+    """What the agent found out; nothing any more where it was of a caregiver whose part has ended."""
+    row = Verification.objects.select_related("caregiver").filter(pk=number).first() if number else None
+    if row is None or (row.caregiver is not None and not in_force(row.caregiver)):
+        return Standing()
+    return Standing(row.level, row.how, row.expires_at, caregiver=row.caregiver)
 
 
 def in_force(caregiver: Caregiver) -> bool:
@@ -168,19 +198,19 @@ def opens(level: int, what: str, playbook: str = "") -> bool:
 
 def opened_by(level: int, playbook: str = "") -> frozenset[str]:
     """What ``level`` opens; at level 1 what the playbook at hand needs, where the table says so."""
+    rows = LevelOpens.objects.values_list("what", "playbook", "level")
+    table = {(what, playbook): level for what, playbook, level in rows}
+    return _opened_by(table or BEGIN_WITH, level, playbook)
+
+
+def _opened_by(table: Table, level: int, playbook: str) -> frozenset[str]:
     if level < IDENTIFIED:
         return frozenset()
-    table = _table()
     if level >= VERIFIED:
         return frozenset(what for what, _playbook in table)
     known = {key for key, at in table.items() if at <= level}
     narrowed = {what for what, of in known if of == playbook}
     return frozenset(narrowed or {what for what, of in known if not of})
-
-
-def _table() -> dict[tuple[str, str], int]:
-    rows = LevelOpens.objects.values_list("what", "playbook", "level")
-    return {(what, playbook): level for what, playbook, level in rows} or BEGIN_WITH
 
 
 def require_opened(actor: Any, patient: Patient, *, purpose: str, what: str) -> None:

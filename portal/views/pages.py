@@ -55,7 +55,21 @@ PAGES = {
     "my_data.passphrase": _("Passphrase of the copy"),
     "my_data.download": _("Copy of all data"),
 }
-access_trail.THINGS.update(ROWS | PAGES)
+VERIFYING = {
+    "record": _("Your whole record"),
+    "identifiers": _("What a caller said of themselves"),
+    "chat_form": _("What somebody typed in the chat"),
+    "registration": _("Opening an account"),
+    "portal_code": _("The code from your portal"),
+    "sent_code": _("The code we sent you"),
+    "call_back": _("A call back to your phone"),
+    "code sent by sms": _("A code sent to your phone"),
+    "code sent by email": _("A code sent to your e-mail"),
+    "locked": _("Locked after too many failures"),
+    "portal code shown": _("The code from your portal"),
+}
+access_trail.THINGS.update(ROWS | PAGES | VERIFYING)
+access_trail.PURPOSES["review"] = lambda _number: _("Checking a document that was sent")
 
 Page = Callable[Concatenate[HttpRequest, Record, ...], HttpResponseBase]
 View = Callable[..., HttpResponseBase]

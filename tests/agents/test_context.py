@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied
 from agents import context
 from cases.models import Case
 from portal.models import AccessEntry, User
+from portal.verification import NotVerified
 from tests.factories import (
     CaseFactory,
     CoverageFactory,
@@ -15,6 +16,7 @@ from tests.factories import (
     PatientFactory,
     UserFactory,
     caregiver_of,
+    verified,
 )
 
 pytestmark = pytest.mark.django_db
@@ -22,17 +24,31 @@ pytestmark = pytest.mark.django_db
 
 def shown(actor: User, case: Case) -> dict[str, object]:
     panels = [*context.beside(actor, case, first=True), *context.beside(actor, case, first=False)]
-    return {one.panel.code: one.content for one in panels}
+    return {one.panel.code: one.content for one in panels if not one.closed}
+
+
+def opened_case(actor: User, level: int = 2, **kwargs: object) -> Case:
+    """A case whose caller this actor has verified."""
+    case = CaseFactory(**kwargs)
+    verified(actor, case, level)
+    return case
 
 
 @pytest.mark.parametrize(
     ("role", "hidden"), [("agent", set()), ("clinician", {"coverage"}), ("auditor", set())]
 )
 def test_each_sees_the_panels_of_their_role(role: str, hidden: set[str]) -> None:
-    assert (
-        set(shown(UserFactory(roles=[role]), CaseFactory()))
-        == {panel.code for panel in context.PANELS} - hidden
-    )
+    actor = UserFactory(roles=[role])
+    beside = [
+        *context.beside(actor, opened_case(actor), first=True),
+        *context.beside(actor, opened_case(actor), first=False),
+    ]
+    allowed = {panel.code for panel in context.PANELS} - hidden
+    assert {one.panel.code for one in beside} <= allowed
+    assert {"verification", "patient", "orders", "coverage", "documents", "log"} - hidden <= {
+        one.panel.code for one in beside
+    }
+    assert not any(one.closed for one in beside)
 
 
 def test_nobody_else_sees_any() -> None:
@@ -46,9 +62,9 @@ def test_the_order_a_case_is_about_comes_first() -> None:
     asked, *_ = orders = [OrderFactory(patient=patient) for _ in range(5)]
     OrderMilestoneFactory(order=asked, state="now", owner="Dr Lee")
     OrderFactory()
-    [(first, steps, parcel), *others] = shown(
-        UserFactory(roles=["agent"]), CaseFactory(patient=patient, order=asked)
-    )["orders"]
+    agent = UserFactory(roles=["agent"])
+    case = opened_case(agent, level=1, patient=patient, order=asked)
+    [(first, steps, parcel), *others] = shown(agent, case)["orders"]
     assert first == asked
     assert "Dr Lee" in steps[0].sentence
     assert parcel is None
@@ -56,20 +72,23 @@ def test_the_order_a_case_is_about_comes_first() -> None:
 
 
 def test_only_this_patients_things_are_beside_a_case() -> None:
-    case = CaseFactory()
+    agent = UserFactory(roles=["agent"])
+    case = opened_case(agent)
     OrderFactory()
     DocumentFactory()
     CoverageFactory()
     CaseFactory()
-    beside = shown(UserFactory(roles=["agent"]), case)
+    beside = shown(agent, case)
     assert not any(beside[code] for code in ("orders", "documents", "coverage", "devices", "earlier"))
 
 
 def test_a_caregiver_is_named_with_what_they_may_discuss() -> None:
-    case = CaseFactory()
+    agent, case = UserFactory(roles=["agent"]), CaseFactory()
     caregiver = caregiver_of(case.patient, "deliveries")
     caregiver_of(case.patient, "billing", revoked_at=caregiver.invited_at)
-    assert shown(UserFactory(roles=["agent"]), case)["patient"].caregivers == [caregiver]
+    assert shown(agent, case)["patient"].caregivers == [(caregiver, "C•••• H••••")]
+    verified(agent, case, level=1)
+    assert shown(agent, case)["patient"].caregivers == [(caregiver, "Casey Helper")]
 
 
 def test_a_log_tells_who_opened_the_record() -> None:
@@ -81,12 +100,21 @@ def test_a_log_tells_who_opened_the_record() -> None:
     assert len(seen_by) >= 1
 
 
-def test_unmasking_takes_the_permission() -> None:
+def test_unmasking_takes_the_permission_and_what_the_level_opens() -> None:
+    """R-CASE-3: at level 1 nothing is unmasked, whoever asks."""
     case = CaseFactory()
     CoverageFactory(patient=case.patient, member_id="W1")
-    patient, coverages = context.unmask(UserFactory(roles=["billing"]), case)
-    assert (patient, [one.member_id for one in coverages]) == (case.patient, ["W1"])
-    assert context.unmask(UserFactory(roles=["clinician"]), case)[1] == []
+    biller, clinician = UserFactory(roles=["billing"]), UserFactory(roles=["clinician"])
+    for level in (0, 1):
+        if level:
+            verified(biller, case, level)
+        with pytest.raises(NotVerified):
+            context.unmask(biller, case)
+    verified(biller, case)
+    verified(clinician, case)
+    plain = context.unmask(biller, case)
+    assert (plain.fields, [one.member_id for one in plain.coverages]) == (set(context.MASKED), ["W1"])
+    assert context.unmask(clinician, case).coverages == []
     for role in ("qa", "coach", "warehouse"):
         with pytest.raises(PermissionDenied):
             context.unmask(UserFactory(roles=[role]), case)

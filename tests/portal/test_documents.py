@@ -22,6 +22,7 @@ from config.security import audit
 from portal import documents, formats, inspection, owners, signals, uploads
 from portal.access import System
 from portal.documents import NotReadable
+from portal.levels import NotVerified
 from portal.models import AccessEntry, Document, Patient
 from tests import factories, files
 from tests.config.test_scanner import start_clamd, stop
@@ -582,16 +583,45 @@ def may_open(actor: Any, document: Document) -> bool:
     return True
 
 
-def test_a_patients_files_are_theirs_their_caregivers_in_scope_and_the_desks(patient: Patient) -> None:
+def test_a_patients_files_are_theirs_and_their_caregivers_in_scope(patient: Patient) -> None:
     card = sent(patient, files.picture(), kind="insurance_card_front")
     proof = sent(patient, files.picture(), kind="delivery_proof", actor=SYSTEM)
     billing, deliveries = (factories.caregiver_of(patient, scope).user for scope in ("billing", "deliveries"))
     assert may_open(patient.user, card)
     assert (may_open(billing, card), may_open(billing, proof)) == (True, False)
     assert (may_open(deliveries, card), may_open(deliveries, proof)) == (False, True)
-    assert may_open(factories.UserFactory(roles=["agent"]), card)
     assert not may_open(factories.UserFactory(roles=["warehouse"]), card)
     assert not may_open(factories.patient_with_user().user, card)
+
+
+def opens_for(actor: Any, document: Document, purpose: str = "") -> bool:
+    try:
+        documents.open_document(actor, document.ref, purpose=purpose).reader.close()
+    except NotVerified:
+        return False
+    return True
+
+
+def test_staff_open_a_patients_file_for_a_verified_case_alone(patient: Patient) -> None:
+    """R-CASE-3: not for no reason, not for somebody else's case, not for a colleague's proof."""
+    card, agent = sent(patient, files.picture()), factories.UserFactory(roles=["agent"])
+    case, other = factories.CaseFactory(patient=patient), factories.CaseFactory()
+    factories.verified(agent, other)
+    factories.verified(agent, case, level=1)
+    purpose = f"case:{case.pk}"
+    assert not any(opens_for(agent, card, named) for named in ("", purpose, f"case:{other.pk}", "review"))
+    factories.verified(agent, case)
+    assert opens_for(agent, card, purpose)
+    assert not opens_for(agent, card)
+    assert not opens_for(factories.UserFactory(roles=["agent"]), card, purpose)
+
+
+def test_who_reviews_files_opens_those_that_wait_for_it(patient: Patient) -> None:
+    card, intake = sent(patient, files.picture()), factories.UserFactory(roles=["intake"])
+    assert opens_for(intake, card, "review")
+    assert AccessEntry.objects.filter(purpose=f"review:{card.pk}", subjects=[patient.pk]).exists()
+    documents.review(intake, card.ref)
+    assert not opens_for(intake, card, "review")
 
 
 def test_a_caregivers_eyes_end_with_their_scope(patient: Patient) -> None:
@@ -638,13 +668,16 @@ def test_a_file_has_one_owner_and_never_two_or_none(patient: Patient) -> None:
 def test_opening_is_on_the_trail_with_the_patient_and_the_file(patient: Patient) -> None:
     document = sent(patient, files.picture())
     agent = factories.UserFactory(roles=["agent"])
-    with audit.acting(agent, purpose="case:7"):
-        documents.open_document(agent, document.ref).reader.close()
-        documents.open_thumbnail(agent, document.ref).reader.close()
+    case = factories.CaseFactory(patient=patient)
+    factories.verified(agent, case)
+    purpose = f"case:{case.pk}"
+    with audit.acting(agent):
+        documents.open_document(agent, document.ref, purpose=purpose).reader.close()
+        documents.open_thumbnail(agent, document.ref, purpose=purpose).reader.close()
     full, small = AccessEntry.objects.filter(kind="read").order_by("pk")[:2]
     assert (full.what, small.what) == ("document", "thumbnail")
     assert full.subjects == [patient.pk]
-    assert (full.actor_id, full.purpose, full.object_id) == (agent.pk, "case:7", document.pk)
+    assert (full.actor_id, full.purpose, full.object_id) == (agent.pk, purpose, document.pk)
 
 
 def test_what_the_trail_cannot_tell_is_not_shown(patient: Patient, monkeypatch) -> None:
