@@ -98,7 +98,7 @@ def _take_at_once(made: Offer) -> None:
 def take_next(actor: User) -> Offer | None:
     """Give ``actor`` what they should work on next, by the same order as everybody; None where nothing fits.
 
-    Who is in no team takes from every team. NoRoom where only chats wait and the agent serves enough of them.
+    Who is in no team takes from every team. Chats count against how many one serves at once, cases do not.
     """
     require(actor, "cases.work")
     for _try in range(TRIES):
@@ -109,10 +109,10 @@ def take_next(actor: User) -> Offer | None:
 
 def _next(actor: User) -> Offer | None:
     now, known = timezone.now(), floor.setting()
-    me = floor.unhindered(floor.agents_of([presence.of(actor)], known)[0])
-    teams = me.teams or frozenset(Team.objects.values_list("pk", flat=True))
-    waiting = {each.item.key: each for each in floor.waiting(known, now, teams=[*teams, None])}
-    placed = decide([each.item for each in waiting.values()], [floor.of_teams(me, teams)], known.costs, now)
+    [found] = floor.agents_of([presence.of(actor)], known)
+    me = floor.everywhere(floor.unhindered(found), Team.objects.values_list("pk", flat=True))
+    waiting = {each.item.key: each for each in floor.waiting(known, now, teams=[*me.teams, None])}
+    placed = decide([each.item for each in waiting.values()], [me], known.costs, now)
     if not placed:
         return None
     with transaction.atomic():

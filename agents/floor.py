@@ -131,11 +131,19 @@ def _chats(teams: Collection[int | None] | None, now: datetime) -> list[dict[str
 def _cases(teams: Collection[int | None] | None) -> list[dict[str, Any]]:
     chatting = Conversation.objects.filter(case=OuterRef("pk"), channel="chat").exclude(state="closed")
     free = Case.objects.filter(owner=None, state__in=ON_OUR_DESK, snoozed_until=None, merged_into=None)
-    free = free.filter(_of_teams(teams, "team")).filter(~Exists(_offered("pk")), ~Exists(chatting))
-    rows = free.annotate(last=Subquery(_last_of_patient("patient", "pk")), rank=_lane("reason__lane"))
+    return _rows(free.filter(_of_teams(teams, "team")).filter(~Exists(_offered("pk")), ~Exists(chatting)))
+
+
+def _rows(cases: QuerySet[Case]) -> list[dict[str, Any]]:
+    rows = cases.annotate(last=Subquery(_last_of_patient("patient", "pk")), rank=_lane("reason__lane"))
     rows = rows.order_by("rank", "priority", F("next_due_at").asc(nulls_last=True), "last_contact_at")
     values = rows.values("pk", "last_contact_at", "last", *WANTED)[:AT_ONCE]
     return [row | {"case": row["pk"], "pk": None, "since": row["last_contact_at"]} for row in values]
+
+
+def matters(cases: QuerySet[Case], known: Setting) -> list[Item]:
+    """These cases as placing sees them, whoever has them, by one query."""
+    return [_waiting(row, known.demands, set()).item for row in _rows(cases)]
 
 
 def _of_teams(teams: Collection[int | None] | None, path: str) -> Q:
@@ -291,11 +299,17 @@ def _counts(agents: list[int]) -> dict[int, dict[str, int]]:
 
 
 def unhindered(agent: Agent) -> Agent:
-    """As somebody who asks for work by hand: only live chats have a limit, and no teams means every team."""
+    """As somebody who asks for work by hand: only live chats have a limit."""
     most = Decimal(10**6)
     room = {channel: units if channel == "chat" else most for channel, units in agent.room.items()}
     return replace(agent, room=room, room_in_all=most)
 
 
-def of_teams(agent: Agent, teams: frozenset[int]) -> Agent:
-    return replace(agent, teams=teams)
+def boundless(agent: Agent) -> Agent:
+    """As one of a shift that takes over whatever the last one leaves."""
+    return replace(unhindered(agent), room={})
+
+
+def everywhere(agent: Agent, teams: Collection[int]) -> Agent:
+    """Who is in no team works for all of ``teams``."""
+    return replace(agent, teams=agent.teams or frozenset(teams))

@@ -43,15 +43,15 @@ def offer(
     case: Case,
     to: User,
     until: datetime,
+    giver: User | None = None,
     kind: str = "placed",
     conversation: Conversation | None = None,
     summary: str = "",
     why: dict[str, Any] | None = None,
 ) -> Offer:
-    """Hold a case out to somebody. Raises Conflict where it is held out already."""
+    """Hold a case out to somebody. ``giver`` has it until it is accepted. Conflict where it is held out already."""
     require(actor, "cases.work", case)
     require(to, "cases.work")
-    giver = actor if isinstance(actor, User) else None
     try:
         with transaction.atomic():
             made = Offer.objects.create(
@@ -138,10 +138,16 @@ def _is_stale(offer: Offer) -> bool:
     if case.state == "closed" or case.merged_into_id is not None:
         return True
     if offer.kind != "placed":
-        return case.owner_id not in (None, offer.giver_id)
+        return not _is_still_given(offer, case)
     if offer.conversation is not None:
         return offer.conversation.state != "queued"
     return case.owner_id is not None
+
+
+def _is_still_given(offer: Offer, case: Case) -> bool:
+    """Whether the giver has the case, or its chat, or nobody has it."""
+    serves = offer.conversation is not None and offer.conversation.agent_id == offer.giver_id
+    return serves or case.owner_id in (None, offer.giver_id)
 
 
 # --- handing on --------------------------------------------------------------------------------------
@@ -170,7 +176,14 @@ def hand_over(
             conversations.note(actor, conversation=conversations.thread_of(held), body=note)
         until = timezone.now() + timedelta(seconds=floor.rules().transfer_within)
         return offer(
-            actor, case=held, to=to, kind="transfer", conversation=_chat(held), summary=note, until=until
+            actor,
+            case=held,
+            to=to,
+            giver=actor,
+            kind="transfer",
+            conversation=_chat(held),
+            summary=note,
+            until=until,
         )
 
 
@@ -229,13 +242,28 @@ def _take(offer: Offer) -> None:
     case = cases.locked(offer.case)
     if case.state == "closed":
         raise Gone("withdrawn")
-    if case.owner_id not in (None, agent.pk, offer.giver_id):
-        raise Conflict(shown_name(case.owner), "assigned", timezone.now())
     if offer.kind == "placed":
+        _refuse_taken(case, agent)
         cases.assign(agent, case=case, to=agent)
     else:
-        _require_room(agent, case)
+        _take_over(offer, case)
+
+
+def _refuse_taken(case: Case, agent: User) -> None:
+    if case.owner is not None and case.owner_id != agent.pk:
+        raise Conflict(shown_name(case.owner), "assigned", timezone.now())
+
+
+def _take_over(offer: Offer, case: Case) -> None:
+    """With its live chat, whose customer is told who helps them from here."""
+    agent = offer.agent
+    if not _is_still_given(offer, case):
+        _refuse_taken(case, agent)
+    _require_room(agent, case)
+    if case.owner_id in (None, agent.pk, offer.giver_id):
         cases.transfer(agent, case=case, to=agent)
+    elif offer.conversation is not None:
+        conversations.hand_on(agent, conversation=offer.conversation, to=agent)
 
 
 def _require_room(agent: User, case: Case) -> None:
@@ -258,18 +286,16 @@ def _passed_on(offer: Offer, state: str) -> Offer:
     cases.record(offer.agent if state == "declined" else ROUTING, offer.case, "offered", detail)
     stays = offer.kind == "transfer" and offer.giver is not None and presence.is_at_the_desk(offer.giver)
     if offer.kind != "placed" and not stays:
-        _back(offer)
+        put_back(cases.locked(offer.case), offer.giver_id)
     return _answered(offer, state)
 
 
-def _back(offer: Offer) -> None:
-    """Into the line of its team, with its chat, where the giver still has it."""
-    case = cases.locked(offer.case)
-    if case.owner_id != offer.giver_id:
-        return
-    for conversation in presence.served_by([offer.giver_id]).filter(case=case):
+def put_back(case: Case, holder: int | None) -> None:
+    """Into the line of its team, with its chat, where ``holder`` still has them. The case is locked."""
+    for conversation in presence.served_by([holder]).filter(case=case):
         conversations.release(ROUTING, conversation=conversation)
-    cases.release(ROUTING, case=case)
+    if case.owner_id is not None and case.owner_id == holder:
+        cases.release(ROUTING, case=case)
 
 
 def _tell(offer: Offer, state: str) -> None:

@@ -2,11 +2,12 @@
 
 from celery import shared_task
 
-from agents import assignment, presence, sending
+from agents import assignment, presence, sending, shifts
 
 SCHEDULE = {
     "agents.tasks.sweep_presence": 15,
     "agents.tasks.place_waiting": 5,
+    "agents.tasks.pass_the_baton": 60,
     "agents.tasks.release_due": 10,
 }
 
@@ -20,6 +21,12 @@ def sweep_presence() -> int:
 def place_waiting() -> int:
     """Offer what waits, and pass on what was not answered in time."""
     return assignment.place_waiting()
+
+
+@shared_task
+def pass_the_baton() -> int:
+    """Hand over what was left by those who went without doing so. Gives for how many shifts."""
+    return shifts.sweep()
 
 
 @shared_task
