@@ -1,0 +1,5 @@
+"""The workshop's pages of the cases: each module registers its own."""
+
+from cases.admin import cases
+
+__all__ = ["cases"]
