@@ -6,18 +6,22 @@ customer's name or says nothing of their order, and a notice about an order with
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from django.utils import translation
+from django.db.models import Count, F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from cases import facts as known
 from cases import outside, wording
 from cases.facts import OF_ORDER, SLOT
-from cases.models import CannedReply, Case
+from cases.models import CannedReply, CannedUse, Case
 from portal.access import require
 
 BIGGEST = 10  # digits of an id
+OF_LATE = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,17 @@ def impersonal(actor: Any, case: Case, reply: CannedReply, body: str) -> str:
         names = ", ".join(f"{{{one}}}" for one in lacking)
         return _("A notice about this order must say %(names)s now.") % {"names": names}
     return ""
+
+
+def count_uses() -> int:
+    """Note with each reply how often it was sent of late; those used most are offered first."""
+    since = timezone.now() - OF_LATE
+    lately = CannedUse.objects.filter(reply=OuterRef("pk"), at__gte=since).order_by().values("reply")
+    counted = Coalesce(Subquery(lately.annotate(n=Count("pk")).values("n")), 0)
+    changed = CannedReply.objects.annotate(lately=counted).exclude(used=F("lately"))
+    return sum(
+        CannedReply.objects.filter(pk=pk).update(used=n) for pk, n in changed.values_list("pk", "lately")
+    )
 
 
 def _says(body: str, value: str) -> bool:

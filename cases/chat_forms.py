@@ -9,9 +9,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from cases import cases, live
+from cases import cases, live, survey_chat
 from cases.drafts import Refused
 from cases.models import Conversation
+from cases.people import is_staff
 from config.security import audit, crypto, throttle
 from portal.access import System
 from portal.models import Order, Patient
@@ -29,20 +30,21 @@ class Result:
 
 @dataclass(frozen=True)
 class Form:
-    """``fields`` as the client shows them; ``answer`` uses what came back."""
+    """``fields`` as the client shows them; ``answer`` uses what came back; ``after_end`` also when it is closed."""
 
     code: str
     title: Any
     fields: tuple[dict[str, Any], ...]
     answer: Callable[[Any, Conversation, dict[str, str]], Result]
+    after_end: bool = False
 
 
 def submit(actor: Any, *, conversation: Conversation, form: str, values: dict[str, str]) -> Result:
     """Raises Refused for a form that there is not, or answers that are no answers to it."""
-    if conversation.state == "closed":
-        raise Refused("closed", "This conversation is closed.")
     if form not in FORMS:
         raise Refused("invalid", "There is no such form.")
+    if conversation.state == "closed" and not FORMS[form].after_end:
+        raise Refused("closed", "This conversation is closed.")
     return FORMS[form].answer(actor, conversation, values)
 
 
@@ -116,7 +118,15 @@ def _failed(conversation: Conversation, patient: Patient | None) -> Result:
     return Result(False, _("That does not fit what we have on file."), TRIES - conversation.identity_tries)
 
 
+def survey(actor: Any, conversation: Conversation, values: dict[str, str]) -> Result:
+    """What the customer thinks of the chat; staff have no say in it."""
+    if is_staff(actor):
+        raise Refused("forbidden", "This form is the customer's.")
+    return Result(*survey_chat.answer(conversation, values), tries_left=0)
+
+
 FORMS = {
+    survey_chat.FORM: Form(survey_chat.FORM, gettext_lazy("How did we do?"), (), survey, after_end=True),
     "identify": Form(
         "identify",
         gettext_lazy("So that we can talk about your order"),

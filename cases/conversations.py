@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from cases import canned, cases, frames, history, live
+from cases import canned, cases, frames, history, live, sla, survey_chat
 from cases.cases import Conflict
 from cases.drafts import (
     BIGGEST_SEQ,
@@ -193,8 +193,11 @@ def accept(actor: User, *, conversation: Conversation) -> Conversation:
 
 def _take_case(actor: User, conversation: Conversation) -> None:
     case = conversation.case
-    if case is not None and case.owner_id is None:
+    if case is None:
+        return
+    if case.owner_id is None:
         cases.assign(actor, case=case, to=actor)
+    sla.event(cases.locked(case), "acknowledged", actor=actor)
 
 
 def release(actor: Any, *, conversation: Conversation) -> Conversation:
@@ -254,6 +257,7 @@ def end(actor: Any, *, conversation: Conversation) -> Conversation:
         found = _locked(conversation)
         if found.state == "closed":
             return found
+        survey_chat.ask(found, _context(System("survey"), found))
         _tell(found, _in_words(found, "ended", author_of(actor, found).name))
         found.state, found.closed_at = "closed", timezone.now()
         found.save(update_fields=["state", "closed_at"])

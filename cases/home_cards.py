@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from cases import inbox
+from cases import inbox, surveys
 from cases.models import Case, Message
 from portal import home, my_data
 from portal.models import Patient
@@ -25,6 +25,11 @@ def _unread(threads: list[Any]) -> home.Todo:
     text = ngettext("You have a new message", "You have %(count)d new messages", len(threads))
     link = reverse("cases:thread", args=[threads[0].pk]) if len(threads) == 1 else reverse("cases:messages")
     return home.Todo(text % {"count": len(threads)}, link, detail=_("From our team"), icon="mail")
+
+
+def surveys_panel(viewer: Any, record: Record) -> home.Panel:
+    """What we would like to know; asked of nobody who has to do something else first."""
+    return home.Panel({"asked": list(surveys.mine(viewer)[: home.SHOWN])})
 
 
 def message_rows(patient: Patient) -> Iterator[dict[str, Any]]:
@@ -63,5 +68,7 @@ def fill() -> None:
     """Put this app's card and data into the portal's registries."""
     card = "cases/messages/home_card.html"
     home.register(home.Card("messages", gettext_lazy("Messages"), card, "everything", 30, messages_panel))
+    asked = "cases/survey/home_card.html"
+    home.register(home.Card("surveys", gettext_lazy("How did we do?"), asked, "own", 70, surveys_panel))
     my_data.register(my_data.Exporter("messages", message_rows))
     my_data.register(my_data.Exporter("cases", case_rows))

@@ -2,11 +2,23 @@
 
 from celery import shared_task
 
-from cases import attainment, escalation, notices, paging, rota_warnings, sla, snoozing
+from cases import (
+    attainment,
+    canned,
+    escalation,
+    notices,
+    paging,
+    rota_warnings,
+    sla,
+    snoozing,
+    survey_sending,
+)
 
 SCHEDULE = {
     "cases.tasks.wake_due_cases": 15,
     "cases.tasks.send_due_notices": 60,
+    "cases.tasks.send_due_surveys": 60,
+    "cases.tasks.count_canned_uses": 3600,
     "cases.tasks.look_at_clocks": 10,
     "cases.tasks.count_attainment": 900,
     "cases.tasks.climb_escalations": 15,
@@ -24,6 +36,18 @@ def send_notice(notice_id: int) -> bool:
 def send_due_notices() -> int:
     """Take up notices whose task was lost or whose mail could not go. Gives how many went out."""
     return sum(notices.send(pk) for pk in notices.due())
+
+
+@shared_task(name="cases.tasks.send_due_surveys")
+def send_due_surveys() -> int:
+    """Ask after cases that were closed a while ago. Gives how many went out."""
+    return sum(survey_sending.send(pk) for pk in survey_sending.due())
+
+
+@shared_task(name="cases.tasks.count_canned_uses")
+def count_canned_uses() -> int:
+    """Count how often each reply kept ready was sent of late. Gives how many counts changed."""
+    return canned.count_uses()
 
 
 @shared_task(name="cases.tasks.send_page")

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from cases import urls_portal, webhooks
-from cases.views import chat, widget
+from cases.views import chat, surveys, widget
 
 app_name = "cases"
 
@@ -13,6 +13,9 @@ urlpatterns = [
     path("privacy/", widget.privacy, name="privacy"),
     path("chat/<uuid:ref>/messages", chat.messages, name="chat-messages"),
     path("chat/<uuid:ref>/close", chat.close, name="chat-close"),
+    path("chat/<uuid:ref>/forms", chat.form, name="chat-form"),
+    path("survey/", surveys.survey, name="survey"),
+    path("surveys/<uuid:ref>/", surveys.mine, name="survey-mine"),
     path("chat/<uuid:ref>/files/<uuid:document>", chat.file, name="chat-file"),
     path("chat/<uuid:ref>/uploads", chat.upload, name="chat-upload"),
     path("chat/<uuid:ref>/uploads/", chat.upload, name="chat-uploads"),

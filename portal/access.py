@@ -133,6 +133,8 @@ PUBLIC = frozenset(
         "cases:chat-widget",
         "cases:chat-messages",
         "cases:chat-close",
+        "cases:chat-form",
+        "cases:survey",
         "cases:chat-file",
         "cases:chat-upload",
         "cases:chat-uploads",

@@ -14,7 +14,7 @@ from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from cases import asked, chat_files, conversations, frames, history, hub
+from cases import asked, chat_files, chat_forms, conversations, frames, history, hub
 from cases.channels import chat
 from cases.drafts import Refused
 from cases.models import Conversation
@@ -231,6 +231,19 @@ def close(request: HttpRequest, ref: uuid.UUID) -> HttpResponseBase:
     actor, conversation = _known(request, ref)
     conversations.end(actor, conversation=conversation)
     return JsonResponse(hub.state_frames([ref])[0])
+
+
+@require_POST
+@chat_door
+def form(request: HttpRequest, ref: uuid.UUID) -> HttpResponseBase:
+    """The body of ``form.submit`` where no socket is open, as after the end; answered by ``form.result``."""
+    frame = _json(request)
+    client_id, (name, values) = str(asked.uuid_of(frame, "client_id")), asked.values(frame)
+    actor, conversation = _known(request, ref)
+    rates.take(str(ref), f"forms of {author_of(actor, conversation).key}")
+    result = chat_forms.submit(actor, conversation=conversation, form=name, values=values)
+    told = (result.ok, result.detail, result.tries_left)
+    return JsonResponse(frames.form_result(ref, client_id, name, *told))
 
 
 # --- files: as portal/views/uploads.py takes and answers them ----------------------------------------

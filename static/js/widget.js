@@ -159,7 +159,7 @@ function drawForm(form) {
   drawn.className = "form";
   for (const each of form.fields ?? []) {
     const label = Object.assign(document.createElement("label"), { className: "field", textContent: each.label });
-    label.append(Object.assign(document.createElement("input"), { name: each.name, type: each.type ?? "text", required: each.required ?? true, autocomplete: "off" }));
+    label.append(Object.assign(document.createElement("input"), { name: each.name, type: each.type ?? "text", required: each.required ?? true, autocomplete: "off", min: each.min ?? "", max: each.max ?? "" }));
     drawn.append(label);
   }
   const answer = Object.assign(document.createElement("p"), { className: "small" });
@@ -167,9 +167,19 @@ function drawForm(form) {
   drawn.append(answer, Object.assign(document.createElement("button"), { className: "btn btn-primary", textContent: form.submit ?? words("send") }));
   drawn.addEventListener("submit", (event) => {
     event.preventDefault();
-    formsOut.set(talk.submitForm(form.form ?? form.name, Object.fromEntries(new FormData(drawn))), { drawn, answer });
+    const [name, values] = [form.form ?? form.name, Object.fromEntries(new FormData(drawn))];
+    if (state.state === "closed") formAfterEnd(name, values, { drawn, answer });
+    else formsOut.set(talk.submitForm(name, values), { drawn, answer });
   });
   return drawn;
+}
+
+// The socket is shut once a conversation has ended; what is asked at its end goes by itself.
+async function formAfterEnd(name, values, out) {
+  const clientId = crypto.randomUUID();
+  formsOut.set(clientId, out);
+  const told = await http("POST", `${talk.id}/forms`, { client_id: clientId, form: name, values }).catch(() => null);
+  formResult(told?.status === 200 ? told.body : { client_id: clientId, ok: false, detail: words("error_unavailable") });
 }
 
 function formResult({ client_id: clientId, ok, detail }) {
