@@ -29,7 +29,7 @@ HIGHEST_PORT = 65535
 LONGEST_CONNECT_SECONDS = 5
 KEY_BYTES = 32
 YEAR_SECONDS = 365 * 24 * 3600
-PARTNERS = ("SMS_URL",)
+PARTNERS = ("SMS_URL", "VOICE_URL")
 WANTED_IN_PRODUCTION = (
     "SECRET_KEY",
     "EMAIL_HOST",
@@ -213,7 +213,7 @@ def _rewrites_trail(alias: str) -> bool:
 
 # --- production alone ----------------------------------------------------------------------------------
 def _no_demo_secrets() -> Iterator[CheckMessage]:
-    for name in ("SECRET_KEY", "MASTER_KEYS", "METRICS_TOKEN", "SMS_TOKEN"):
+    for name in ("SECRET_KEY", "MASTER_KEYS", "METRICS_TOKEN", "SMS_TOKEN", "VOICE_TOKEN"):
         value = str(getattr(settings, name))
         if any(word in value.lower() or word in _decoded(value) for word in DEMO_WORDS):
             yield error(name, "is a secret of the demo; production wants one of its own.", 20)
@@ -261,6 +261,9 @@ def _nothing_missing() -> Iterator[CheckMessage]:
     for name in WANTED_IN_PRODUCTION:
         if not getattr(settings, name):
             yield error(name, "is missing.", 41)
+    for name in ("VOICE_ACCOUNT", "VOICE_TOKEN"):
+        if settings.VOICE_URL and not getattr(settings, name):
+            yield error(name, "is missing; whoever VOICE_URL names knows us and is known by it.", 44)
     for name in settings.EMBEDDED:
         yield error(name, "is missing; embedded engines are for the demo and the tests.", 42)
     if settings.DATABASE_OWNER_URL != settings.DATABASE_URL and not settings.AS_OWNER:

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from config.integrations import http
 from config.integrations.breaker import PartnerDown, PartnerRefuses
+from config.integrations.signatures import signature
 
 PARTNER = "telephony"
 VERSION = "2010-04-01"
@@ -50,12 +51,6 @@ def call(to: str, answer_url: str, status_url: str, *, key: str = "") -> str:
 def _basic() -> str:
     pair = f"{settings.VOICE_ACCOUNT}:{settings.VOICE_TOKEN}".encode()
     return f"Basic {base64.b64encode(pair).decode()}"
-
-
-def signature(url: str, fields: Mapping[str, str], token: str) -> str:
-    """What X-Twilio-Signature holds: the address as it was called, then each field with its name, sorted."""
-    signed = url + "".join(f"{name}{fields[name]}" for name in sorted(fields))
-    return base64.b64encode(hmac.digest(token.encode(), signed.encode(), "sha1")).decode()
 
 
 def is_signed(url: str, fields: Mapping[str, str], given: str) -> bool:

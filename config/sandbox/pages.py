@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from html import escape
 
 from config.sandbox.post import Mail, Text
+from config.sandbox.telephone import Call
 
 FRAME = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -32,7 +33,7 @@ def index(mails: Iterable[Mail], texts: Iterable[Text], portal: str) -> str:
     return page(
         "The outside world",
         f'<p>Nothing leaves this machine. <a href="{escape(portal)}/">The portal</a>, '
-        '<a href="/foreign-site">a web site with the chat on it</a>.</p>'
+        '<a href="/foreign-site">a web site with the chat on it</a>, <a href="/calls">calls</a>.</p>'
         f"<h2>Mail</h2>{table(('When', 'To', 'Subject'), letters)}"
         f"<h2>Texts</h2>{table(('When', 'To', 'Text'), notes)}",
     )
@@ -55,4 +56,34 @@ def foreign_site(portal: str) -> str:
         "Bayside Home Medical",
         "<p>Wheelchairs, oxygen and sleep therapy, brought to your door. Questions? Use the chat.</p>"
         f'<script src="{escape(portal)}/chat/widget.js" async></script>',
+    )
+
+
+def calls(calls: Iterable[Call]) -> str:
+    rows = [
+        (
+            escape(call.at),
+            escape(call.to),
+            escape(call.status),
+            "<br>".join(map(escape, call.heard)),
+            _hand(call),
+        )
+        for call in calls
+    ]
+    return page("Calls", table(("When", "To", "State", "Heard", ""), rows))
+
+
+def _hand(call: Call) -> str:
+    """What whoever is called can do."""
+    if call.status != "ringing":
+        return ""
+    acts = (
+        ("answer", "Pick up and press 1", "1"),
+        ("answer", "Pick up and hang up", ""),
+        ("no-answer", "Let it ring", ""),
+    )
+    return "".join(
+        f'<form method="post" action="/calls/{escape(call.sid)}/{act}"><input type="hidden" name="digits" '
+        f'value="{digits}"><button>{words}</button></form>'
+        for act, words, digits in acts
     )

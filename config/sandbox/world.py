@@ -1,6 +1,6 @@
 """The outside world in miniature, for the demo and the tests: on loopback, in one process, in memory alone.
 
-It takes mail by SMTP and texts by HTTP and shows them; it has carriers' tracking pages and the supplier's
+It takes mail by SMTP, texts and calls by HTTP and shows them; it has carriers' tracking pages and the supplier's
 own web site, a foreign page that holds the chat widget. Run by ``uvicorn config.sandbox.world:application``.
 """
 
@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from config import env
 from config.sandbox import pages
 from config.sandbox.post import PostOffice
+from config.sandbox.telephone import OUTCOMES, Exchange
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -25,15 +26,19 @@ PORT = env.number("PORT", 8000)
 PUBLIC_URL = env.text("PUBLIC_URL", f"http://127.0.0.1:{PORT}")
 SMTP_PORT = env.number("SANDBOX_SMTP_PORT", env.number("SANDBOX_PORT", PORT + 1) + 1)
 SMS_TOKEN = env.secret("SMS_TOKEN", "demo-sms-token")
+VOICE_ACCOUNT = env.text("VOICE_ACCOUNT", "ACdemo")
+VOICE_TOKEN = env.secret("VOICE_TOKEN", "demo-voice-token")
 
 office = PostOffice()
+exchange = Exchange(VOICE_ACCOUNT, VOICE_TOKEN)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await _live(receive, send)
     elif scope["type"] == "http":
-        status, kind, body = answer(scope, await _body(receive))
+        contents = await _body(receive)
+        status, kind, body = await _pick_up(scope, contents) or answer(scope, contents)
         await _send(send, status, kind, body.encode())
 
 
@@ -65,6 +70,18 @@ async def _send(send: Send, status: int, kind: str, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+async def _pick_up(scope: Scope, body: bytes) -> Answer | None:
+    """A hand on the page of calls: ``POST /calls/<sid>/answer`` with a key, or how it ended instead."""
+    match scope["method"], [part for part in scope["path"].split("/") if part]:
+        case "POST", ["calls", sid, act] if call := exchange.call(sid):
+            if act == "answer":
+                await exchange.answer(call, dict(parse_qsl(body.decode())).get("digits", ""))
+            elif act in OUTCOMES:
+                await exchange.end(call, act)
+            return 200, HTML, pages.calls(exchange.calls)
+    return None
+
+
 def answer(scope: Scope, body: bytes) -> Answer:
     """Status, content type and contents for one request."""
     parts = [part for part in scope["path"].split("/") if part]
@@ -79,6 +96,10 @@ def answer(scope: Scope, body: bytes) -> Answer:
             return 200, JSON, json.dumps([mail.as_json() for mail in office.mails])
         case ["sms.json"]:
             return 200, JSON, json.dumps([text.as_json() for text in office.texts])
+        case ["calls"]:
+            return 200, HTML, pages.calls(exchange.calls)
+        case ["calls.json"]:
+            return 200, JSON, json.dumps([call.as_json() for call in exchange.calls])
         case ["mail", number]:
             mail = office.mail(number)
             return (200, HTML, pages.mail(mail)) if mail else _nothing()
@@ -99,10 +120,22 @@ def _take(parts: list[str], headers: dict[bytes, bytes], body: bytes) -> Answer:
                 return 400, JSON, '{"message": "To in E.164 form and Body are wanted"}'
             text = office.take_text(fields, headers.get(b"idempotency-key", b"").decode())
             return 201, JSON, json.dumps({"sid": text.sid, "status": "queued"})
+        case ["voice", "2010-04-01", "Accounts", account, "Calls.json"] if account == VOICE_ACCOUNT:
+            return _take_call(headers, body)
         case ["empty"]:
             office.clear()
+            exchange.clear()
             return 200, JSON, "{}"
     return _nothing()
+
+
+def _take_call(headers: dict[bytes, bytes], body: bytes) -> Answer:
+    if not exchange.knows(headers.get(b"authorization", b"").decode()):
+        return 401, JSON, '{"code": 20003, "message": "Authenticate", "status": 401}'
+    call = exchange.take(body, headers.get(b"idempotency-key", b"").decode())
+    if call is None:
+        return 400, JSON, '{"code": 21201, "message": "To in E.164 form and Url are wanted", "status": 400}'
+    return 201, JSON, json.dumps({"sid": call.sid, "status": "queued", "to": call.to, "from": call.sender})
 
 
 def _nothing() -> Answer:

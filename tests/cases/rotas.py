@@ -14,6 +14,7 @@ from cases.models import (
     RotaMember,
     RotaRestriction,
 )
+from config.integrations import mail, sms, telephony
 from portal.models import User
 from tests.factories import CaseFactory, UserFactory
 
@@ -74,3 +75,27 @@ def open_case(**kwargs: Any) -> Case:
 def paged(escalation: Escalation) -> list[tuple[str, str, str]]:
     """Who was paged how and how it stands, in order."""
     return [(page.person.display_name, page.channel, page.state) for page in escalation.pages.order_by("pk")]
+
+
+class Companies:
+    """What went out over each channel, and which of them are down."""
+
+    def __init__(self, patch) -> None:
+        self.sent: list[tuple[str, str, str]] = []
+        self.wrong: dict[str, Exception] = {}
+        patch.setattr(sms, "send", lambda to, text, key="": self._take("sms", to, text, key))
+        patch.setattr(
+            mail, "send", lambda to, subject, text: self._take("email", to, f"{subject} {text}", "")
+        )
+        patch.setattr(telephony, "call", lambda to, url, status, key="": self._take("call", to, url, key))
+
+    def _take(self, channel, to, text, key):
+        if channel in self.wrong:
+            raise self.wrong[channel]
+        self.sent.append((channel, to, text))
+        self.keys = [*getattr(self, "keys", []), key]
+        return f"{channel}-{len(self.sent)}"
+
+    @property
+    def channels(self) -> list[str]:
+        return [channel for channel, *_ in self.sent]
