@@ -237,7 +237,7 @@ def close(
     ``children`` says what becomes of open cases under it: ``close`` or ``leave``. Raises ValidationError by field.
     """
     require(actor, "cases.work", case)
-    ending = Ending(disposition, next_step, reason, next_contact)
+    told = Ending(disposition, next_step, reason, next_contact)
     with transaction.atomic():
         under = list(case.children.open().values_list("pk", flat=True))
         held = locked_together([case.pk, *(under if children == "close" else [])])
@@ -245,9 +245,10 @@ def close(
         if case.state == "closed":
             raise ValidationError(_("This case is closed already."))
         gate.refuse_unsaid_children(len(under), children)
+        ending = told.of(case)
         for child in held.values():
             _close_child(actor, child, ending)
-        _end(actor, case, ending.of(case))
+        _end(actor, case, ending)
     return case
 
 
@@ -305,6 +306,7 @@ def seen(actor: Any, *, case: Case) -> None:
     require(actor, "cases.work", case)
     if Case.objects.filter(pk=case.pk, unread__gt=0).update(unread=0):
         transaction.on_commit(lambda: live.case_changed(case.pk, "changed"))
+    telling.heard(actor.pk, case_id=case.pk)
 
 
 # --- underneath --------------------------------------------------------------------------------------

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from django.db import connection
+from django.utils import timezone
 
-from cases.models import Follower
+from cases.models import Follower, Notification
 
 TOLD_TO_FOLLOWERS = frozenset(
     {"closed", "reopened", "transferred", "merged", "woken", "escalated", "acknowledged"}
@@ -29,3 +30,9 @@ def tell_followers(case_id: int, kind: str, by: int | None = None) -> None:
     if kind in TOLD_TO_FOLLOWERS:
         followers = Follower.objects.filter(case_id=case_id).values_list("user_id", flat=True)
         tell(followers, case_id=case_id, kind=kind, by=by)
+
+
+def heard(user: int | None, *, case_id: int) -> None:
+    """Somebody has the case before them: what they were told of it is no news any more."""
+    if user is not None:
+        Notification.objects.filter(user=user, case=case_id, read_at=None).update(read_at=timezone.now())

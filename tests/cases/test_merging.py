@@ -70,7 +70,8 @@ def test_everything_goes_over_and_the_double_is_closed(agent: User) -> None:
         "closed", "duplicate", into, 0,
     )  # fmt: skip
     assert (into.unread, into.priority, child.parent) == (2, 1, into)
-    assert into.last_message is not None and into.last_message.body == "Matter 1"
+    assert into.last_message is not None
+    assert into.last_message.body == "Matter 1"
     assert list(into.tags.all()) == [tag]
     assert into.followers.get().user == follower
     assert CaseEvent.objects.get(case=other, kind="merged").detail == {"to": into.number}
@@ -90,8 +91,10 @@ def test_an_undone_merge_leaves_both_as_they_were(agent: User) -> None:
     child.refresh_from_db()
     assert (_stand(into), _stand(other)) == before
     assert child.parent == other
-    assert not into.followers.exists() and other.followers.get().user == follower
-    assert not into.tags.exists() and list(other.tags.all()) == [tag]
+    assert not into.followers.exists()
+    assert other.followers.get().user == follower
+    assert not into.tags.exists()
+    assert list(other.tags.all()) == [tag]
     assert Merge.objects.get().undone_at is not None
 
 
@@ -128,7 +131,8 @@ def test_what_was_said_after_the_merge_goes_back_with_its_conversation(agent: Us
     for case in (into, other):
         case.refresh_from_db()
     assert (into.unread, other.unread) == (1, 2)
-    assert other.last_message is not None and other.last_message.body == "And one more thing"
+    assert other.last_message is not None
+    assert other.last_message.body == "And one more thing"
 
 
 def test_drafts_go_over_and_come_back(agent: User) -> None:
@@ -279,7 +283,7 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
         barrier.wait()
         try:
             ended[place] = acts[place]()
-        except Exception as error:  # noqa: BLE001 - told to the test
+        except Exception as error:
             ended[place] = error
         connection.close()
 
