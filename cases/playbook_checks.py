@@ -37,14 +37,19 @@ class Problem:
 
 def of(raw: Any) -> list[Problem]:
     """Everything wrong with ``raw``, by step; empty where it can be published."""
-    if shape := list(_shape(raw)):
-        return shape
+    if wrong := shape(raw):
+        return wrong
     content = pc.read(raw)
     found = [*_header(content, raw), *_fields(content), *_names(content)]
     for step in content.steps.values():
         found += [Problem(step.code, words) for words in _step(content, step)]
         found += [Problem(step.code, words) for words in problems_of_words(content, step)]
     return found + (list(_ways(content)) if not _lost(content) else [])
+
+
+def shape(raw: Any) -> list[Problem]:
+    """What keeps ``raw`` from being read at all."""
+    return list(_shape(raw))
 
 
 # --- shape -------------------------------------------------------------------------------------------
@@ -230,6 +235,8 @@ def _step(content: Content, step: Step) -> Iterator[str]:
         yield _("only a verification can fail.")
     if step.kind == "escalate" and step.lane not in pc.LANES:
         yield _("says no lane to escalate to.")
+    if step.kind == "escalate" and step.lane == "clinical" and "symptoms" not in step.fields:
+        yield _("calls a clinician and does not ask for “symptoms”.")
     if step.kind == "act" and not step.action:
         yield _("says no action.")
     if step.action and step.action not in ACTIONS:

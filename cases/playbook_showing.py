@@ -19,8 +19,8 @@ from cases.people import shown_name
 from cases.playbook_actions import ACTIONS, Action
 from cases.playbook_content import CHANNELS, Content, Field, Step
 from config.security import audit
-from portal import verification
 from portal.access import require
+from portal.levels import Standing
 
 HIDDEN = "••••"
 
@@ -69,7 +69,7 @@ class Shown:
     step: Step
     place: int
     of: int
-    level: int
+    standing: Standing
     held: bool
     words: Words | None
     asked: tuple[Collected, ...]
@@ -83,18 +83,18 @@ def show(actor: Any, run: PlaybookRun, *, channel: str = "", language: str = "")
     """The step at hand, in the customer's language and for the channel they are spoken to on."""
     require(actor, "playbooks.run", run)
     content = playbooks.content_of(run)
-    step, level = content.steps[run.at_step], playbooks.level_of(actor, run)
-    held = step.kind != "verify" and level < step.level
+    step, standing = content.steps[run.at_step], playbooks.standing_of(actor, run)
+    held = step.kind != "verify" and standing.level < step.level
     _tell(run, "playbook step")
     return Shown(
         run=run,
         step=step,
         place=len(run.path) + 1,
         of=len(content.steps),
-        level=level,
+        standing=standing,
         held=held,
         words=None if held else _words(actor, run, content, step, channel, language),
-        asked=_opened(run, content, step.fields, run.collected, level),
+        asked=_opened(content, step.fields, run.collected, standing),
         action=ACTIONS.get(step.action),
         acted=run.acted.get(step.code, ""),
         mine=run.agent_id == getattr(actor, "pk", None),
@@ -105,9 +105,9 @@ def show(actor: Any, run: PlaybookRun, *, channel: str = "", language: str = "")
 def history(actor: Any, run: PlaybookRun) -> list[Taken]:
     """What was done at each step, oldest first."""
     require(actor, "cases.view", run)
-    content, level = playbooks.content_of(run), playbooks.level_of(actor, run)
+    content, standing = playbooks.content_of(run), playbooks.standing_of(actor, run)
     _tell(run, "playbook history")
-    return [_taken(run, content, taken, level) for taken in run.taken.select_related("actor")]
+    return [_taken(content, taken, standing) for taken in run.taken.select_related("actor")]
 
 
 def language_of(run: PlaybookRun) -> str:
@@ -149,24 +149,24 @@ def _filled(script: str, known: Facts, content: Content, collected: Mapping[str,
 
 
 def _opened(
-    run: PlaybookRun, content: Content, names: tuple[str, ...], values: Mapping[str, str], level: int
+    content: Content, names: tuple[str, ...], values: Mapping[str, str], standing: Standing
 ) -> tuple[Collected, ...]:
     asked = [content.fields[name] for name in names]
     return tuple(
-        Collected(field, value, hidden=bool(value) and hides(run, field, level))
+        Collected(field, value, hidden=bool(value) and hides(field, standing))
         for field, value in ((field, values.get(field.name, "")) for field in asked)
     )
 
 
-def hides(run: PlaybookRun, field: Field, level: int) -> bool:
-    return field.phi and not verification.opens(level, field.what, playbook=run.playbook.code)
+def hides(field: Field, standing: Standing) -> bool:
+    return field.phi and not standing.opens(field.what)
 
 
-def _taken(run: PlaybookRun, content: Content, taken: PlaybookStepTaken, level: int) -> Taken:
+def _taken(content: Content, taken: PlaybookStepTaken, standing: Standing) -> Taken:
     step = content.steps[taken.step]
-    values = _opened(run, content, tuple(taken.values), taken.values, level)
+    values = _opened(content, tuple(taken.values), taken.values, standing)
     told = not any(
-        hides(run, content.fields[condition.field], level)
+        hides(content.fields[condition.field], standing)
         for branch in step.branches
         for condition in branch.when
     )

@@ -183,10 +183,14 @@ def require_level(actor: Any, run: PlaybookRun, step: Step) -> None:
 
 
 def level_of(actor: Any, run: PlaybookRun) -> int:
-    """The level that the caller has reached on the run's case; a guest nobody knows has none."""
+    return standing_of(actor, run).level
+
+
+def standing_of(actor: Any, run: PlaybookRun) -> verification.Standing:
+    """Where the caller stands on the run's case; a guest nobody knows stands nowhere."""
     if run.case.patient is None:
-        return 0
-    return verification.standing(actor, run.case.patient, purpose=f"case:{run.case_id}").level
+        return verification.Standing()
+    return verification.standing(actor, run.case.patient, purpose=f"case:{run.case_id}")
 
 
 # --- underneath --------------------------------------------------------------------------------------
@@ -197,7 +201,18 @@ def act(actor: Any, run: PlaybookRun, step: Step) -> None:
     if step.kind == "escalate":
         run.acted = {**run.acted, step.code: _escalate(actor, run, step)}
     elif step.action and (does := ACTIONS[step.action]).run is not None:
-        run.acted = {**run.acted, step.code: does.run(actor, run.case, run.collected)}
+        run.acted = {
+            **run.acted,
+            step.code: does.run(actor, case=run.case, values=run.collected, told=told(run)),
+        }
+
+
+def told(run: PlaybookRun) -> str:
+    """What a run has collected, in words: a line for each field, below the playbook's name."""
+    fields = content_of(run).fields
+    known = [(fields[name], value) for name, value in run.collected.items() if value and name in fields]
+    lines = [f"{field.label}: {playbook_values.shown(field, value)}" for field, value in known]
+    return "\n".join([run.playbook.title, *lines])
 
 
 def _escalate(actor: Any, run: PlaybookRun, step: Step) -> str:

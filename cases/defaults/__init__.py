@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
-from cases.defaults import clocks, reasons
+from cases.defaults import clocks, escalation, playbooks, reasons
 
 INSTALL: dict[str, Callable[[], int]] = {
     "teams, reasons and tags": reasons.install,
     "calendars and SLA policies": clocks.install,
+    "rotas and escalation policies": escalation.install,
+    "playbooks": playbooks.install,
 }

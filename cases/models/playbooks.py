@@ -15,9 +15,6 @@ from config.security.fields import EncryptedCharField, EncryptedJSONField
 from portal.access import STAFF_REALM
 from portal.models.orders import OfPatientQuerySet
 
-# Whoever acted stays on record.
-BY: dict[str, Any] = {"null": True, "blank": True, "on_delete": models.PROTECT, "related_name": "+"}
-
 
 class Playbook(models.Model):
     """What is done about one kind of matter. What it says stands in its versions."""
@@ -53,11 +50,17 @@ class PlaybookVersion(models.Model):
     note = models.CharField(max_length=200, blank=True, help_text=_("What is new in it, in a sentence."))
     edited_by = ArrayField(models.IntegerField(), default=list, help_text=_("Everybody who wrote on it."))
     revision = models.PositiveIntegerField(default=0)
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, **BY)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     made_at = models.DateTimeField(default=timezone.now)
-    submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, **BY)
+    submitted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     submitted_at = models.DateTimeField(null=True, blank=True)
-    published_by = models.ForeignKey(settings.AUTH_USER_MODEL, **BY)
+    published_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     published_at = models.DateTimeField(null=True, blank=True)
     effective_from = models.DateTimeField(null=True, blank=True)
 
@@ -103,7 +106,9 @@ class PlaybookRun(models.Model):
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="playbook_runs")
     playbook = models.ForeignKey(Playbook, on_delete=models.PROTECT, related_name="runs")
     version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="runs")
-    agent = models.ForeignKey(settings.AUTH_USER_MODEL, **BY)
+    agent = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     state = models.CharField(max_length=10, choices=STATES, default="running")
     at_step = models.CharField(max_length=40)
     step_since = models.DateTimeField(default=timezone.now)
@@ -156,7 +161,9 @@ class PlaybookStepTaken(models.Model):
     to_step = models.CharField(max_length=40, blank=True)
     values = EncryptedJSONField(default=dict, blank=True)
     reason = EncryptedCharField(max_length=400, blank=True)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, **BY)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     began_at = models.DateTimeField()
     at = models.DateTimeField(default=timezone.now)
 

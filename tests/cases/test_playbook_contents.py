@@ -1,0 +1,173 @@
+"""The fifteen playbooks of R-CASE-2: each is sound, and each is walked on the ways that matter."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from cases import outside, playbook_checks, playbook_content, playbooks
+from cases.defaults import playbooks as defaults
+from cases.defaults import reasons
+from cases.models import Case, Escalation, Playbook, PlaybookRun, Reason
+from cases.playbook_versions import publish_ready_made
+from cases.playbooks import ACTIONS
+from tests.cases.rotas import policy
+from tests.cases.walks import ESCALATED, HAPPY, in_order, step_on, steps_of, walked
+from tests.factories import (
+    CaseFactory,
+    OrderFactory,
+    PatientFactory,
+    ReasonFactory,
+    UserFactory,
+    patient_user,
+)
+
+pytestmark = pytest.mark.django_db
+
+FIFTEEN = {
+    "order-status",
+    "delivery-scheduling",
+    "device-troubleshooting",
+    "replacement-part",
+    "consumable-resupply",
+    "warranty-claim",
+    "return",
+    "refund-status",
+    "insurance-verification",
+    "prior-authorization",
+    "billing-dispute",
+    "appeal",
+    "clinical-triage",
+    "account-change",
+    "complaint",
+}
+WRITTEN = {one["code"]: one for one in defaults.written()}
+CONTENTS = {code: playbook_content.read(one["content"]) for code, one in WRITTEN.items()}
+
+
+@pytest.fixture
+def desk(db: None) -> None:
+    """Somebody to escalate to in each lane, and a reason in each family."""
+    for lane in ("specialist", "clinical", "manager"):
+        policy(lane, None, {"who": "supervisors"})
+    UserFactory(roles=["supervisor"])
+    for family in ("billing", "delivery", "warranty"):
+        ReasonFactory(family=family)
+
+
+def test_they_are_the_fifteen() -> None:
+    assert set(WRITTEN) == FIFTEEN
+
+
+@pytest.mark.parametrize("code", sorted(FIFTEEN))
+def test_each_is_sound(code: str) -> None:
+    assert [str(problem) for problem in playbook_checks.of(WRITTEN[code]["content"])] == []
+
+
+@pytest.fixture
+def agent(desk: None) -> Any:
+    return UserFactory(roles=["agent"])
+
+
+@pytest.fixture
+def case(agent: Any) -> Case:
+    patient = PatientFactory(user=patient_user())
+    order = OrderFactory(patient=patient)
+    return CaseFactory(patient=patient, order=order, channel="phone", owner=agent)
+
+
+def begun(agent: Any, case: Case, code: str) -> PlaybookRun:
+    one = WRITTEN[code]
+    playbook = Playbook.objects.create(code=code, title=one["title"])
+    publish_ready_made(playbook, one["content"])
+    return playbooks.start(agent, case=case, playbook=playbook)
+
+
+@pytest.mark.parametrize("code", sorted(FIFTEEN))
+def test_its_happy_way_ends_with_what_it_set_going(agent: Any, case: Case, code: str) -> None:
+    run = walked(agent, begun(agent, case, code), HAPPY[code])
+    content, steps = steps_of(run)
+    assert run.state == "done"
+    assert in_order(HAPPY[code].through, run.path)
+    set_going = [step for step in steps if step.action and ACTIONS[step.action].run]
+    handed_on = [step for step in set_going if step.action != "wait_on_customer"]
+    assert case.children.count() == len(handed_on)
+    assert set(run.acted) >= {step.code for step in set_going}
+    asked = {name for step in steps for name in step.fields if content.fields[name].required}
+    assert asked <= {name for name, value in run.collected.items() if value}
+
+
+@pytest.mark.parametrize("code", sorted(FIFTEEN))
+def test_who_is_not_verified_is_helped_and_nothing_is_opened(agent: Any, case: Case, code: str) -> None:
+    """R-CASE-3: on the way of somebody who failed, no step is for verified callers."""
+    run = walked(agent, begun(agent, case, code), HAPPY[code], verified=False)
+    _content, steps = steps_of(run)
+    assert run.state == "done"
+    assert "failed" in run.taken.values_list("outcome", flat=True)
+    assert [step.code for step in steps if step.level and step.kind != "verify"] == []
+
+
+@pytest.mark.parametrize("code", sorted(FIFTEEN))
+def test_its_escalation_calls_somebody(agent: Any, case: Case, code: str) -> None:
+    """R-SLA-2, R-SLA-3: the way on which somebody is called really calls them, and says what is felt."""
+    run = walked(agent, begun(agent, case, code), ESCALATED[code])
+    _content, steps = steps_of(run)
+    lanes = {step.lane for step in steps if step.kind == "escalate"}
+    made = Escalation.objects.filter(case=case)
+    assert lanes
+    assert in_order(ESCALATED[code].through, run.path)
+    assert {one.lane for one in made} == lanes
+    assert all(one.symptoms for one in made if one.lane == "clinical")
+
+
+@pytest.mark.parametrize("code", sorted(FIFTEEN))
+def test_it_resumes_after_days_with_somebody_else(agent: Any, case: Case, code: str) -> None:
+    run = step_on(agent, step_on(agent, begun(agent, case, code), HAPPY[code]), HAPPY[code])
+    stood, collected = run.at_step, run.collected
+    other = UserFactory(roles=["agent"])
+    with time_machine.travel(timezone.now() + timedelta(days=5), tick=True):
+        (found,) = playbooks.standing(case)
+        found = playbooks.take_over(other, run=found, revision=found.revision)
+        assert (found.at_step, found.collected, found.agent) == (stood, collected, other)
+        ended = walked(other, found, HAPPY[code])
+    assert ended.state == "done"
+    assert ended.version_id == run.version_id
+    assert in_order(HAPPY[code].through, ended.path)
+
+
+@pytest.mark.parametrize("code", sorted(FIFTEEN))
+def test_what_leaves_the_house_tells_nothing(code: str) -> None:
+    """R-SHIP-3: text messages and e-mail of every step name neither items nor illness."""
+    content = CONTENTS[code]
+    said = [
+        content.script(step, channel, language)
+        for step in content.steps.values()
+        for channel in ("sms", "email")
+        for language in ("en", "es")
+    ]
+    assert any(said)
+    assert [words for words in said if outside.found_in(words)] == []
+
+
+@pytest.mark.parametrize("code", sorted(FIFTEEN))
+def test_every_word_stands_in_both_languages(code: str) -> None:
+    content = CONTENTS[code]
+    for step in content.steps.values():
+        for channel in playbook_content.CHANNELS:
+            english, spanish = (content.script(step, channel, language) for language in ("en", "es"))
+            assert bool(english) == bool(spanish) == (step.kind in playbook_content.SPOKEN)
+            assert not english or english != spanish
+
+
+def test_they_are_installed_once_and_offered_on_their_reasons_first(agent: Any, case: Case) -> None:
+    reasons.install()
+    assert defaults.install() == len(FIFTEEN)
+    for code, one in WRITTEN.items():
+        assert Reason.objects.filter(code__in=one["reasons"]).count() == len(one["reasons"])
+        case.reason = Reason.objects.get(code=one["reasons"][0])
+        assert playbooks.offered(agent, case)[0].code == code
+    Playbook.objects.filter(code="appeal").update(title="Our own words")
+    assert defaults.install() == 0
+    assert Playbook.objects.get(code="appeal").title == "Our own words"
