@@ -10,6 +10,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from cases import surveys
 from cases.models import Case
 from portal.access import allowed
 from portal.models import User
@@ -19,8 +20,20 @@ def _is_open(case: Case) -> bool:
     return case.state != "closed"
 
 
+def _any(case: Case) -> bool:
+    return True
+
+
+def _always(case: Case) -> bool:
+    return True
+
+
 def _of_patient(case: Case) -> bool:
     return case.patient_id is not None
+
+
+def _waits_for_lead(case: Case) -> bool:
+    return case.state == "closed" and surveys.waits_for_lead(case) is not None
 
 
 @dataclass(frozen=True)
@@ -61,7 +74,60 @@ ACTS: list[Act] = [
         "break_glass.use",
         fits=_of_patient,
     ),
+    Act("why", _("Who was asked, and why"), "route", "agents:case-why", "cases.view"),
+    Act(
+        "needs",
+        _("How to speak with them"),
+        "languages",
+        "agents:case-needs",
+        "patients.change",
+        fits=_of_patient,
+    ),
+    Act("stay", _("Stay in a facility"), "hospital", "agents:case-stay", "patients.change", fits=_of_patient),
+    Act(
+        "died",
+        _("This patient has died"),
+        "flower-2",
+        "agents:case-died",
+        "patients.change",
+        fits=_of_patient,
+    ),
+    Act(
+        "complaint",
+        _("Enter a complaint"),
+        "message-square-warning",
+        "agents:case-complaint",
+        "complaints.work",
+    ),
+    Act("incident", _("Part of a mass incident"), "waypoints", "agents:case-incident", "cases.work"),
+    Act("macro", _("Run a macro"), "zap", "agents:case-macros", "macros.use", key="m"),
+    Act("subject", _("Subject line"), "text-cursor-input", "agents:case-subject", "cases.work"),
+    Act(
+        "low-score",
+        _("See to the low score"),
+        "frown",
+        "agents:case-low-score",
+        "floor.manage",
+        fits=_waits_for_lead,
+    ),
+    Act("clocks", _("Clocks"), "timer", "agents:case-clocks", "cases.view", fits=_any),
     Act("escalate", _("Escalate"), "siren", "agents:case-escalate", "cases.escalate"),
+    Act("snooze", _("Snooze"), "moon", "agents:case-snooze", "cases.work", key="z"),
+    Act("tags", _("Tags"), "tag", "agents:case-tags", "cases.work"),
+    Act(
+        "merge",
+        _("Merge cases"),
+        "merge",
+        "agents:case-merge",
+        "cases.merge",
+        fits=lambda case: _is_open(case) and _of_patient(case),
+    ),
+    Act("split", _("Split the case"), "split", "agents:case-split", "cases.work"),
+    Act("link", _("Link to a case"), "link", "agents:case-link", "cases.work", fits=_always),
+    Act("parent", _("Put under another case"), "network", "agents:case-parent", "cases.work"),
+    Act("wait-on", _("Wait for somebody"), "hourglass", "agents:case-wait-on", "cases.work"),
+    Act("follow", _("Follow, or no longer"), "bell", "agents:case-follow", "cases.work", fits=_always),
+    Act("callback", _("Promise a call"), "phone-outgoing", "agents:case-callback", "cases.work"),
 ]
 
 

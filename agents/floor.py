@@ -298,6 +298,25 @@ def _counts(agents: list[int]) -> dict[int, dict[str, int]]:
     return counts
 
 
+@dataclass(frozen=True)
+class Load:
+    """What an agent carries, in units: in hand, still to take, the usual figures by channel, and their own."""
+
+    used: Decimal
+    left: Decimal
+    usual: dict[str, Decimal]
+    own: dict[str, Decimal]
+
+
+def load_of(presence: AgentPresence) -> Load:
+    """How one agent stands. How many chats at once is said apart."""
+    known = setting()
+    [agent] = agents_of([presence], known)
+    usual = {channel: load.capacity for channel, load in known.loads.items() if channel != "chat"}
+    own = _capacities([presence.user_id])[presence.user_id]
+    return Load(agent.used, max(agent.room_in_all, Decimal(0)), {"": known.rules.units_in_all, **usual}, own)
+
+
 def unhindered(agent: Agent) -> Agent:
     """As somebody who asks for work by hand: only live chats have a limit."""
     most = Decimal(10**6)

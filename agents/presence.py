@@ -5,7 +5,9 @@ An agent whose sockets are all gone is away after a while, and offline after a l
 that a node crashed: whoever was on it falls silent.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -15,7 +17,7 @@ from django.db.models import When as Whenever
 from django.utils import timezone
 
 from agents import floor
-from agents.models import AgentPresence, RoutingRules
+from agents.models import AgentCapacity, AgentPresence, RoutingRules
 from agents.signals import presence_changed
 from cases import cases, conversations
 from cases.models import Case, Conversation
@@ -58,6 +60,18 @@ def set_state(actor: User, *, state: str, chat_capacity: int | None = None) -> A
         hand_back(actor, served_by([actor]))
     _announce(actor.pk, state)
     return presence
+
+
+def set_units(actor: User, *, units: Mapping[str, Decimal | None]) -> None:
+    """Set by channel ("" in all) how much one carries at once; None takes the usual figure again."""
+    require(actor, "chat.serve")
+    if any(value is not None and value < 0 for value in units.values()):
+        raise UnknownState
+    with transaction.atomic():
+        AgentCapacity.objects.filter(user=actor, channel__in=units).delete()
+        own = {channel: value for channel, value in units.items() if value is not None}
+        for channel, value in own.items():
+            AgentCapacity.objects.create(user=actor, channel=channel, units=value)
 
 
 def _announce(user_id: int, state: str) -> None:
@@ -112,6 +126,15 @@ def is_at_the_desk(user: User) -> bool:
 
 
 # --- leaving -----------------------------------------------------------------------------------------
+def put_offline(actor: User, *, user: User) -> None:
+    """Somebody of the floor says that ``user`` is not there; what they serve goes to others."""
+    require(actor, "floor.manage")
+    there = AgentPresence.objects.filter(user=user).exclude(state="offline")
+    if there.update(state="offline", put_away_from="", changed_at=timezone.now()):
+        _announce(user.pk, "offline")
+    hand_back(actor, served_by([user]))
+
+
 def leave(user_id: int) -> None:
     """Sessions of somebody ended: without another one they are offline, and a closed account keeps no case."""
     user = User.objects.filter(pk=user_id, realm=STAFF_REALM).first()

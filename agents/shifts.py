@@ -131,7 +131,8 @@ def _hand_over(actor: User | System, leaver: User, given: Given) -> Handed:
         to, words = given.get(piece.case.pk, (piece.to, piece.summary))
         receiver = to if to is not None and to.pk in allowed else None
         offered += _hand(actor, leaver, piece.case, receiver, words, until)
-    Shift.objects.filter(pk=baton.shift.pk if baton.shift else None).update(handed_over_at=now)
+    if baton.shift is not None:
+        Shift.objects.filter(pk=baton.shift.pk).update(handed_over_at=now)
     return Handed(offered, len(baton.pieces) - offered)
 
 

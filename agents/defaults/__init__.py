@@ -2,4 +2,6 @@
 
 from collections.abc import Callable
 
-INSTALL: dict[str, Callable[[], int]] = {}
+from agents.defaults import routing
+
+INSTALL: dict[str, Callable[[], int]] = {"skills and routing": routing.install}

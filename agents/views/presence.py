@@ -1,12 +1,15 @@
 """How an agent stands, and how they like the console."""
 
+from typing import Any
+
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
-from agents import acts, forms, saved_views, workspace
+from agents import acts, floor, forms, saved_views, workspace
 from agents import presence as rules
+from agents.forms_routing import CapacityForm
 from agents.models import AgentPresence
 from agents.views.answers import StaffRequest, closes_dialog
 from portal.access import allowed, door
@@ -22,6 +25,29 @@ def presence(request: StaffRequest) -> HttpResponseBase:
     shown = {"presence": said, "presence_states": AgentPresence.STATES}
     response = render(request, "agents/console/availability.html", shown)
     return trigger_client_event(response, "queue-changed")
+
+
+@require_http_methods(["GET", "POST"])
+@door("chat.serve", realm="staff")
+def capacity(request: StaffRequest) -> HttpResponseBase:
+    """How many units one has in hand, and how many one carries."""
+    load = floor.load_of(rules.of(request.user))
+    form = CapacityForm(request.POST or None, usual=load.usual, initial=_said(request, load))
+    if request.method == "POST" and form.is_valid():
+        rules.set_state(
+            request.user, state=form.cleaned_data["state"], chat_capacity=form.cleaned_data["chat_capacity"]
+        )
+        rules.set_units(request.user, units=form.own(load.usual))
+        return closes_dialog("preferences-changed")
+    shown = {"form": form, "used": load.used, "left": load.left}
+    status = 422 if request.method == "POST" else 200
+    return render(request, "agents/routing/capacity.html", shown, status=status)
+
+
+def _said(request: StaffRequest, load: floor.Load) -> dict[str, Any]:
+    own = {f"units_{channel or 'all'}": units for channel, units in load.own.items()}
+    there = rules.of(request.user)
+    return {"state": there.state, "chat_capacity": there.chat_capacity} | own
 
 
 @require_GET

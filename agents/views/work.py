@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.forms import Form
-from django.http import HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
-from agents import forms, presence, timeline
+from agents import forms, offers, presence, summary, timeline, workspace
 from agents.views.answers import StaffRequest, closes_dialog, told
 from cases import cases as rules
 from cases.drafts import Refused
@@ -39,7 +40,7 @@ def reached(request: StaffRequest, number: str) -> Case:
     return found
 
 
-def _through(
+def through(
     request: StaffRequest, number: str, gate: Gate, initial: dict[str, Any] | None = None
 ) -> HttpResponseBase:
     """Show the form, or act; a conflict keeps what was typed and says what happened meanwhile."""
@@ -55,9 +56,15 @@ def _through(
     except rules.Conflict as conflict:
         return _shown(request, gate, _on_what_is(form, case), status=409, conflict=in_words(conflict))
     except ValidationError as error:
-        form.add_error(None, error)
+        blame(form, error)
         return _shown(request, gate, form, status=422)
     return done(case)
+
+
+def blame(form: Form, error: ValidationError) -> None:
+    """The rule's words at the fields they are about, or above the form where it has no such field."""
+    for name, words in getattr(error, "message_dict", {"": error.messages}).items():
+        form.add_error(name if name in form.fields else None, words)
 
 
 def _on_what_is(form: Form, case: Case) -> Form:
@@ -82,6 +89,7 @@ def in_words(conflict: rules.Conflict) -> str:
         "transferred": _("%(who)s handed this case on meanwhile."),
         "reopened": _("%(who)s opened this case again meanwhile."),
         "accepted": _("%(who)s took this chat already."),
+        "offered": _("This case is held out to %(who)s, who has not answered yet."),
     }
     words = done_by.get(conflict.what, _("%(who)s changed this case meanwhile."))
     return words % {"who": conflict.by or _("Somebody")}
@@ -104,13 +112,13 @@ def take(request: StaffRequest, number: str) -> HttpResponseBase:
         else:
             rules.assign(request.user, case=case, to=request.user, version=_version(request))
     except rules.Conflict as conflict:
-        return _told(case, in_words(conflict))
+        return refused(case, in_words(conflict))
     except presence.NoRoom:
-        return _told(
+        return refused(
             case, _("You have no room for another chat. Go online, or raise how many you take at once.")
         )
     except (Refused, ValidationError):
-        return _told(case, _("This chat has ended."))
+        return refused(case, _("This chat has ended."))
     return done(case)
 
 
@@ -119,7 +127,8 @@ def _version(request: StaffRequest) -> int | None:
     return int(sent) if sent.isdecimal() else None
 
 
-def _told(case: Case, words: str) -> HttpResponse:
+def refused(case: Case, words: str) -> HttpResponse:
+    """Why something can't be done, at the edge of the page, which reads the case anew."""
     response = told(HttpResponse(status=409), words)
     return trigger_client_event(response, "case-acted", {"number": case.number})
 
@@ -137,7 +146,7 @@ def assign(request: StaffRequest, number: str) -> HttpResponseBase:
         rules.assign,
         lead,
     )
-    return _through(request, number, gate, {"to": request.user.ref})
+    return through(request, number, gate, {"to": request.user.ref})
 
 
 def _with_people(form: Callable[..., Form], people: Any) -> Callable[..., Form]:
@@ -148,11 +157,22 @@ def _with_people(form: Callable[..., Form], people: Any) -> Callable[..., Form]:
 @door("cases.work", realm="staff")
 def transfer(request: StaffRequest, number: str) -> HttpResponseBase:
     people = forms.desk().exclude(pk=request.user.pk)
-    lead = gettext_lazy("Whoever gets it sees everything that was said, and your note.")
-    build = _with_people(forms.TransferForm, people)
-    return _through(
-        request, number, Gate(gettext_lazy("Transfer"), gettext_lazy("Transfer"), build, rules.transfer, lead)
+    lead = gettext_lazy(
+        "Whoever is at the desk is asked first, and sees everything that was said and your note."
     )
+    build = _with_people(forms.TransferForm, people)
+    gate = Gate(gettext_lazy("Transfer"), gettext_lazy("Transfer"), build, offers.hand_over, lead)
+    return through(request, number, gate, {"note": _summary(request, number)})
+
+
+def _summary(request: StaffRequest, number: str) -> str:
+    """What the case tells of itself, for the agent to mend; on the trail, as it shows what was said."""
+    if request.method == "POST":
+        return ""
+    try:
+        return summary.of(workspace.open_case(request.user, number, "case: summary"))
+    except Case.DoesNotExist:
+        raise Http404 from None
 
 
 @require_http_methods(["GET", "POST"])
@@ -160,8 +180,9 @@ def transfer(request: StaffRequest, number: str) -> HttpResponseBase:
 def close(request: StaffRequest, number: str) -> HttpResponseBase:
     case = reached(request, number)
     initial = {"reason": case.reason.code} if case.reason else {}
-    gate = Gate(gettext_lazy("Close the case"), gettext_lazy("Close"), forms.CloseForm, rules.close)
-    return _through(request, number, gate, initial)
+    build = partial(forms.CloseForm, open_children=case.children.open().count())
+    gate = Gate(gettext_lazy("Close the case"), gettext_lazy("Close"), build, rules.close)
+    return through(request, number, gate, initial)
 
 
 @require_http_methods(["GET", "POST"])
@@ -171,7 +192,7 @@ def reopen(request: StaffRequest, number: str) -> HttpResponseBase:
         gettext_lazy("Open this case again?"), gettext_lazy("Reopen"), forms.ReopenForm, rules.reopen,
         gettext_lazy("It goes back to the open cases, with everything that was said."),
     )  # fmt: skip
-    return _through(request, number, gate)
+    return through(request, number, gate)
 
 
 @require_POST
@@ -182,5 +203,5 @@ def wait(request: StaffRequest, number: str) -> HttpResponseBase:
     try:
         rules.wait(request.user, case=case, version=_version(request))
     except rules.Conflict as conflict:
-        return _told(case, in_words(conflict))
+        return refused(case, in_words(conflict))
     return done(case)

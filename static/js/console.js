@@ -9,6 +9,7 @@ import { Thread } from "./console-thread.js";
 import { Held } from "./held.js";
 import { Keys, listen as listenForKeys } from "./keys.js";
 import { Menus } from "./menus.js";
+import { Offers } from "./offers.js";
 import { Palette } from "./palette.js";
 import { sendFile } from "./upload.js";
 
@@ -19,6 +20,7 @@ const phrases = kebabs(document.querySelector("[data-phrases]"));
 const client = new ChatClient({ socket: desk.dataset.socket, http: overHttp, listen: heard });
 const thread = new Thread(desk, { client, phrases });
 const queue = new Queue(desk, { isOpen: (number) => thread.isOpen(number) });
+const offers = new Offers(document.getElementById("offers"), { words: phrases, opens: openCase, ring });
 const held = new Held({ phrases, back: (body) => composer.giveBack(body), left: () => thread.refresh() });
 const composer = new Composer({ thread, held, phrases, preferences, upload });
 const does = {
@@ -89,6 +91,7 @@ const FRAMES = {
   viewing: (frame) => thread.viewing(frame),
   state: (frame) => stateOf(frame),
   "queue.changed": (frame) => queueChanged(frame),
+  offer: (frame) => offers.heard(frame),
   "case.changed": (frame) => caseChanged(frame),
   error: (frame) => composer.say(frame.detail ?? ""),
 };
@@ -201,6 +204,7 @@ const CLICKS = [
   ["[data-dialog]", (at) => openDialog(at.dataset.dialog)],
   [".compose-tabs [data-kind]", (at) => composer.write(at.dataset.kind)],
   ["[data-send-anyway]", () => composer.send(true)],
+  ["[data-through-portal]", () => composer.send(true, true)],
   ["[data-fill], [data-mention]", (at) => composer.fill(at)],
   ["[data-undo]", (at) => held.undo(at)],
   ["[data-send-now]", (at) => held.sendNow(at)],
@@ -312,6 +316,7 @@ document.addEventListener("preferences-changed", () => {
   queue.counted();
 });
 new Menus(document).listen();
+offers.start();
 listenForKeys(keys);
 setInterval(poll, POLL_EVERY);
 opened();
