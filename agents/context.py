@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from agents.search import masked
 from agents.workspace import purpose
 from billing.models import Coverage
-from cases import duty, lines
+from cases import duty, lines, sla
+from cases.clocks import ACTIVE
 from cases.models import Case, Conversation
 from config.security import audit
 from portal import orders as orders_rules
@@ -239,6 +240,19 @@ def _earlier(actor: User, patient: Patient, case: Case) -> list[Case]:
     return list(slim.order_by("-last_contact_at")[:CASES])
 
 
+@dataclass(frozen=True)
+class Clocks:
+    """What is promised on a case and runs; the story of all of it is a dialog."""
+
+    number: str
+    clocks: list[sla.Standing]
+
+
+def _clocks(actor: User, patient: Patient, case: Case) -> Clocks | None:
+    running = [each for each in sla.standing(case) if each.clock.state in ACTIVE]
+    return Clocks(case.number, running) if running else None
+
+
 def _escalations(actor: User, patient: Patient, case: Case) -> list[duty.Shown] | None:
     return duty.of_case(actor, case) or None
 
@@ -255,6 +269,7 @@ PANELS = [
     Panel(
         "coverage", _("Coverage"), "shield-check", "coverage.view", _coverage, first=True, what="insurance"
     ),
+    Panel("clocks", _("Clocks"), "timer", "cases.view", _clocks),
     Panel("escalations", _("Escalations"), "siren", "cases.escalate", _escalations),
     Panel("devices", _("Devices at home"), "monitor-smartphone", "orders.view", _devices, what="orders"),
     Panel("documents", _("Documents"), "file-text", "documents.view", _documents, what="documents"),

@@ -13,8 +13,9 @@ from cases.calendars import Hours, known, open_time
 from cases.clocks import ACTIVE
 from cases.models import Case, Clock, ClockEvent
 from cases.people import shown_name
-from portal import saying
+from config.templatetags.look import say_when
 
+TONES = {"green": "good", "amber": "warn", "red": "bad", "": ""}
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
@@ -44,6 +45,23 @@ class Standing:
     colour: str
     why: str
     story: list[Told]
+
+    @property
+    def tone(self) -> str:
+        """The colour as chips are toned."""
+        return TONES[self.colour]
+
+    @property
+    def left_words(self) -> str:
+        return span(self.left) if self.left is not None else ""
+
+    @property
+    def wall_words(self) -> str:
+        return span(self.left_wall) if self.left_wall is not None else ""
+
+    @property
+    def due_words(self) -> str:
+        return say_when(self.due_at) if self.due_at else ""
 
 
 @dataclass(frozen=True)
@@ -85,7 +103,7 @@ def _chip(case: Case, hours: dict[int, Hours], now: datetime) -> Chip:
     wall = _("%(clock)s: %(left)s by the clock on the wall, due %(due)s") % {
         "clock": label,
         "left": span(due - now),
-        "due": saying.moment(due),
+        "due": say_when(due),
     }
     return Chip(span(left), wall, colour, due)
 
@@ -143,7 +161,7 @@ def _why(clock: Clock) -> str:
         left = max(clock.within - clock.used, timedelta(0))
         return f"{words} {_('It stands still while the customer has the word; %s are left.') % in_full(left)}"
     if clock.breached_at:
-        return f"{words} {_('It ran out %s.') % saying.moment(clock.breached_at)}"
+        return f"{words} {_('It ran out %s.') % say_when(clock.breached_at)}"
     return words
 
 
@@ -168,8 +186,8 @@ def _by(event: ClockEvent) -> str:
 
 
 def _in_words(event: ClockEvent) -> str:
-    due = saying.moment(event.due_at) if event.due_at else ""
-    was = saying.moment(event.was_due_at) if event.was_due_at else ""
+    due = say_when(event.due_at) if event.due_at else ""
+    was = say_when(event.was_due_at) if event.was_due_at else ""
     done = {
         "started": _("Started: %(cause)s. Due %(due)s."),
         "paused": _("Paused: %(cause)s. It was due %(was)s."),

@@ -119,8 +119,8 @@ def made(known: tuple[Policy, ...], facts: Facts, at: datetime) -> dict[str, Tar
     return {target.kind: target for policy in fitting for target in policy.targets}
 
 
-def rank_in_words(policy: SlaPolicy) -> int:
-    """How specific a policy is, for the workshop's list: the higher one wins."""
+def weight(policy: SlaPolicy) -> int:
+    """How specific a policy is, as ``rank`` orders them: the heavier one wins."""
     named = (policy.reason_id, policy.reason_family, policy.customer_tier, policy.priority, policy.channel)
     return sum(bool(each) << place for place, each in enumerate(reversed(named)))
 

@@ -1,5 +1,5 @@
 """The workshop's pages of the cases: each module registers its own."""
 
-from cases.admin import cases
+from cases.admin import cases, clocks
 
-__all__ = ["cases"]
+__all__ = ["cases", "clocks"]

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from holidays import list_supported_countries
 
 WEEKDAYS = [
     (0, _("Monday")),
@@ -47,12 +48,23 @@ class Calendar(models.Model):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(
-                fields=["is_default"], condition=Q(is_default=True), name="one_default_calendar"
+                fields=["is_default"],
+                condition=Q(is_default=True),
+                name="one_default_calendar",
+                violation_error_message=_("Another calendar is the supplier's own already."),
             )
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Holidays are those of a place that is known."""
+        known = list_supported_countries()
+        if self.holiday_country and self.holiday_country not in known:
+            raise ValidationError({"holiday_country": _("The holidays of this country are not known.")})
+        if self.holiday_subdivision and self.holiday_subdivision not in known.get(self.holiday_country, []):
+            raise ValidationError({"holiday_subdivision": _("There is no such part of this country.")})
 
 
 class OpenHours(models.Model):
@@ -95,3 +107,7 @@ class SpecialDay(models.Model):
 
     def __str__(self) -> str:
         return f"special day {self.pk}"
+
+    def clean(self) -> None:
+        if (self.opens is None) != (self.closes is None):
+            raise ValidationError(_("Say when it opens and when it closes, or neither."))

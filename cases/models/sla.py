@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -47,11 +48,16 @@ class SlaPolicy(models.Model):
             models.CheckConstraint(
                 condition=Q(effective_until=None) | Q(effective_until__gte=models.F("effective_from")),
                 name="policies_end_after_they_begin",
+                violation_error_message=_("A policy can't end before it begins."),
             )
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        if self.reason and self.reason_family and self.reason.family != self.reason_family:
+            raise ValidationError({"reason_family": _("The reason is of another family: name one of them.")})
 
 
 class SlaTarget(models.Model):
@@ -71,9 +77,15 @@ class SlaTarget(models.Model):
         verbose_name = _("target")
         constraints = [
             models.UniqueConstraint(fields=["policy", "kind"], name="one_target_of_a_kind"),
-            models.CheckConstraint(condition=Q(within__gt=timedelta(0)), name="targets_take_time"),
             models.CheckConstraint(
-                condition=Q(warn_at_percent__gte=1, warn_at_percent__lte=100), name="warnings_come_before"
+                condition=Q(within__gt=timedelta(0)),
+                name="targets_take_time",
+                violation_error_message=_("A promise takes some time: more than nothing."),
+            ),
+            models.CheckConstraint(
+                condition=Q(warn_at_percent__gte=1, warn_at_percent__lte=100),
+                name="warnings_come_before",
+                violation_error_message=_("Warn at 1 to 100 percent of the time."),
             ),
         ]
 

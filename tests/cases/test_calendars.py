@@ -1,10 +1,12 @@
 """R-SLA-1: business time is counted right over nights, weekends, holidays and both changes of the clocks."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from html import unescape
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -192,3 +194,67 @@ def test_without_a_calendar_the_usual_hours_hold() -> None:
 def test_a_time_zone_must_exist() -> None:
     with pytest.raises(ValidationError, match="no time zone"):
         Calendar(code="x", name="X", time_zone="Mars/Olympus").clean_fields()
+
+
+# --- the workshop ------------------------------------------------------------------------------------
+def _posted(
+    hours: list[tuple[int, str, str]], days: tuple[tuple[str, str, str], ...] | list = (), **known: str
+) -> dict:
+    data = {"code": "late", "name": "Late shift", "time_zone": "America/Denver", **known}
+    data |= {"hours-TOTAL_FORMS": len(hours), "hours-INITIAL_FORMS": 0}
+    data |= {"special_days-TOTAL_FORMS": len(days), "special_days-INITIAL_FORMS": 0}
+    for n, row in enumerate(hours):
+        data |= dict(zip((f"hours-{n}-{name}" for name in ("weekday", "opens", "closes")), row, strict=True))
+    for n, row in enumerate(days):
+        names = (f"special_days-{n}-{name}" for name in ("date", "opens", "closes"))
+        data |= dict(zip(names, row, strict=True)) | {f"special_days-{n}-name": "Own"}
+    return data
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (_posted([]), "A calendar without hours would never be open"),
+        (
+            _posted([(0, "08:00", "12:00"), (0, "11:00", "15:00")]),
+            "Monday 08:00-12:00 and Monday 11:00-15:00",
+        ),
+        (_posted([(0, "22:00", "03:00"), (1, "02:00", "05:00")]), "overlap"),
+        (_posted([(6, "22:00", "03:00"), (0, "02:00", "05:00")]), "overlap"),
+        (_posted([(0, "08:00", "12:00")], [("2026-12-24", "08:00", "")]), "or neither"),
+        (
+            _posted([(0, "08:00", "12:00")], [("2026-12-24", "", ""), ("2026-12-24", "08:00", "9:00")]),
+            "keep one",
+        ),
+        (_posted([(0, "08:00", "12:00")], time_zone="Mars/Olympus"), "no time zone of this name"),
+        (_posted([(0, "08:00", "12:00")], holiday_country="QQ"), "are not known"),
+        (_posted([(0, "08:00", "12:00")], holiday_country="US", holiday_subdivision="QQ"), "no such part"),
+    ],
+)
+def test_the_workshop_says_what_is_wrong_with_a_calendar(staff_client, data, words) -> None:
+    answer = staff_client("supervisor").post(reverse("admin:cases_calendar_add"), data)
+    assert words in unescape(answer.content.decode())
+    assert not Calendar.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_workshop_takes_hours_that_meet(staff_client) -> None:
+    data = _posted(
+        [(0, "08:00", "12:00"), (0, "12:00", "15:00"), (6, "22:00", "08:00")], [("2026-12-24", "", "")]
+    )
+    assert staff_client("supervisor").post(reverse("admin:cases_calendar_add"), data).status_code == 302
+    assert Calendar.objects.get().hours.count() == 3
+    assert (
+        staff_client("supervisor")
+        .post(reverse("admin:cases_calendar_add"), _posted([], always_open="on", code="always"))
+        .status_code
+        == 302
+    )
+
+
+@pytest.mark.django_db
+def test_an_auditor_looks_and_changes_nothing(staff_client) -> None:
+    data = _posted([(0, "08:00", "12:00")])
+    assert staff_client("auditor").get(reverse("admin:cases_calendar_changelist")).status_code == 200
+    assert staff_client("auditor").post(reverse("admin:cases_calendar_add"), data).status_code == 403
