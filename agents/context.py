@@ -232,6 +232,11 @@ def _coverage(actor: User, patient: Patient, case: Case) -> list[Coverage]:
     return list(in_force.select_related("payer").order_by("rank"))
 
 
+def _kin(actor: User, patient: Patient, case: Case) -> bool:
+    """Loads itself, with a reading of its own."""
+    return True
+
+
 def _earlier(actor: User, patient: Patient, case: Case) -> list[Case]:
     others = (
         Case.objects.visible_to(actor).filter(patient=patient).exclude(pk=case.pk).select_related("reason")
@@ -273,6 +278,7 @@ PANELS = [
     Panel("escalations", _("Escalations"), "siren", "cases.escalate", _escalations),
     Panel("devices", _("Devices at home"), "monitor-smartphone", "orders.view", _devices, what="orders"),
     Panel("documents", _("Documents"), "file-text", "documents.view", _documents, what="documents"),
+    Panel("kin", _("Belongs to it"), "git-merge", "cases.view", _kin),
     Panel("earlier", _("Other cases"), "history", "cases.view", _earlier),
     Panel("log", _("Who saw this record"), "eye", "patients.view", _log, open=False),
 ]

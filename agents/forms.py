@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.models import AgentPresence, Preferences
 from agents.presence import MOST_CHATS
 from agents.workspace import LONGEST_DRAFT
+from cases import gate
 from cases.models import Case, Reason, Team
 from portal.access import PERMISSIONS, STAFF_REALM
 from portal.models import Order, Patient, RoleGrant, User
@@ -57,6 +58,8 @@ class SayForm(forms.Form):
     at = LocalTimeField(required=False)
     even_if = forms.BooleanField(required=False)
     attachments = RefsField(required=False)
+    made_from = forms.CharField(max_length=24, required=False)
+    through_portal = forms.BooleanField(required=False)
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
@@ -145,6 +148,17 @@ class CloseForm(VersionedForm):
         max_length=200,
         help_text=_("What happens now, by whom and by when; or that nothing is left to do."),
     )
+    next_contact = forms.DateField(
+        label=_("Day of the next contact"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    children = forms.ChoiceField(
+        label=_("Open cases under this one"), choices=gate.WITH_CHILDREN, widget=forms.RadioSelect
+    )
+
+    def __init__(self, *args: Any, open_children: int = 0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not open_children:
+            del self.fields["children"]
 
 
 class ReopenForm(VersionedForm):

@@ -21,7 +21,7 @@ NAMED = re.compile(r"@(\w)")
 
 def follow(actor: User, *, case: Case) -> bool:
     """Hear of what becomes of a case from now on; False where one did already."""
-    require(actor, "cases.view", case)
+    require(actor, "cases.work", case)
     return _add(actor, case)
 
 
@@ -34,7 +34,7 @@ def _add(user: User, case: Case) -> bool:
 
 def unfollow(actor: User, *, case: Case) -> bool:
     """Hear no more of a case; False where one did not follow it."""
-    require(actor, "cases.view", case)
+    require(actor, "cases.work", case)
     return bool(Follower.objects.filter(case=case, user=actor).delete()[0])
 
 

@@ -5,6 +5,7 @@ however much it shows. Add a page by adding a line to PAGES.
 """
 
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +13,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from agents.models import Announcement
+from cases import complaints as complaint_rules
+from cases.models import Incident
 from config.security import audit
 from portal import consent
-from portal.models import AccessEntry, Patient
+from portal.access import System
+from portal.models import AccessEntry, LookAlike, Patient, Referral
 from tests import factories
 from tests.people import signed_in
 
@@ -142,7 +148,70 @@ DESK_PAGES: list[tuple[str, bool, list[str], int, int]] = [
     ("agents:case-new", True, [], 12, 1),
     ("agents:case-beside", True, [], 12, 1),
     ("agents:case-more", True, [], 12, 1),
+    ("agents:case-kin", True, [], 14, 1),
 ]
+
+
+def referrals(rows: int) -> None:
+    for _ in range(rows):
+        Referral.objects.create(
+            source="self", first_name="A", last_name="B", birth_date=date(1950, 1, 1), product_line="cpap"
+        )
+
+
+def look_alikes(rows: int) -> None:
+    for _ in range(rows):
+        first, second = factories.PatientFactory(), factories.PatientFactory()
+        LookAlike.objects.create(first=first, second=second, score=60, because=["born_and_named"])
+
+
+def complaints(rows: int) -> None:
+    for _ in range(rows):
+        taking = {"kind": "other", "summary": "x", "channel": "phone", "case": factories.CaseFactory()}
+        complaint_rules.take_down(System("test"), **taking)
+
+
+def incidents(rows: int) -> None:
+    for _ in range(rows):
+        Incident.objects.create(title="Storm", cause="x", case=factories.CaseFactory())
+
+
+def announcements(rows: int) -> None:
+    for _ in range(rows):
+        Announcement.objects.create(title="x", until=timezone.now() + timedelta(days=1))
+
+
+def promises(rows: int) -> None:
+    factories.CaseFactory.create_batch(rows, next_due_at=timezone.now())
+
+
+def dependents(rows: int) -> None:
+    product = factories.ProductFactory(life_sustaining=True)
+    for _ in range(rows):
+        factories.DeviceFactory(product=product)
+
+
+# page of the floor, what fills it, queries
+FLOOR_PAGES: list[tuple[str, Callable[[int], None], int]] = [
+    ("agents:referrals", referrals, 12),
+    ("agents:look-alikes", look_alikes, 12),
+    ("agents:complaints", complaints, 12),
+    ("agents:incidents", incidents, 12),
+    ("agents:announcements", announcements, 12),
+    ("agents:downtime", promises, 12),
+    ("agents:disaster-list", dependents, 12),
+]
+
+
+@pytest.mark.parametrize(("name", "fill", "budget"), FLOOR_PAGES, ids=[page[0] for page in FLOOR_PAGES])
+def test_a_page_of_the_floor_keeps_to_its_budget(db, name, fill, budget):
+    client = signed_in(factories.UserFactory(roles=["supervisor"]))
+    counted = {}
+    for rows in (1, 29):
+        fill(rows)
+        counted[rows] = queries_of(client, reverse(name))
+    assert counted[1] == counted[29]
+    assert counted[29] <= budget
 
 
 def queries_of(client: Client, address: str) -> int:
