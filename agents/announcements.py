@@ -27,7 +27,7 @@ def announce(
     """Tell the desk something from ``since`` until ``until``. Raises ValidationError."""
     require(actor, "announcements.manage")
     begins = since or timezone.now()
-    wrong = {}
+    wrong: dict[str, Any] = {}
     if not title.strip():
         wrong["title"] = _("Say it in a few words.")
     if until <= max(begins, timezone.now()):

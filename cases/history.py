@@ -50,7 +50,7 @@ def since(marks: Sequence[Mark]) -> list[frames.Frame]:
 
 def ends(conversation: uuid.UUID) -> tuple[int, int]:
     """The last ``seq`` and ``staff_seq`` there are."""
-    return _all("SELECT last_seq, last_staff_seq FROM cases_conversation WHERE id = %s", [conversation])[0]  # type: ignore[return-value]
+    return _all("SELECT last_seq, last_staff_seq FROM cases_conversation WHERE id = %s", [conversation])[0]
 
 
 def past(mark: Mark, page: Sequence[frames.Frame]) -> Mark:

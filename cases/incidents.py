@@ -42,7 +42,7 @@ def touched(actor: Any, scope: Scope) -> list[int]:
     require(actor, "incidents.manage")
     if scope.empty:
         return []
-    people = Patient.objects.filter(merged_into=None, deceased_on=None)
+    people = Patient.objects.filter(merged_into=None, deceased_on__isnull=True)
     if scope.state:
         people = people.filter(state=scope.state.upper())
     if scope.lot:

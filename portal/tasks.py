@@ -3,9 +3,10 @@
 from celery import shared_task
 
 from config.security import throttle
-from portal import access_trail, account_mail, inspection, my_data
+from portal import access_trail, account_mail, duplicates, inspection, my_data
 
 SCHEDULE = {
+    "portal.tasks.find_look_alikes": 24 * 3600,
     "portal.tasks.seal_trail": 60,
     "portal.tasks.send_due_account_mail": 30,
     "portal.tasks.sweep_attempts": 3600,
@@ -62,3 +63,9 @@ def sweep_attempts() -> int:
 def seal_trail() -> int:
     """Seal what the access trail has not sealed yet. Gives how many entries."""
     return access_trail.seal()
+
+
+@shared_task
+def find_look_alikes() -> int:
+    """Look for records that may be one person's. Gives how many pairs are new."""
+    return duplicates.sweep()

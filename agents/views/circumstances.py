@@ -1,0 +1,125 @@
+"""Dialogs on a case about its patient's circumstances, a complaint of theirs, or the incident that touches them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.forms import ChoiceField, Form
+from django.http import Http404, HttpResponseBase
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from agents import forms_floor as forms
+from agents.views.answers import StaffRequest
+from agents.views.work import done, reached
+from cases import complaints, incidents
+from cases.models import Case, Incident
+from portal import stays
+from portal.access import door
+from portal.models import Patient
+
+dialog = require_http_methods(["GET", "POST"])
+
+
+def _through(
+    request: StaffRequest, case: Case, title: Any, form: Form, act: Callable[..., Any], lead: Any = ""
+) -> HttpResponseBase:
+    if request.method == "POST" and form.is_valid():
+        try:
+            act(request.user, **form.cleaned_data)
+            return done(case)
+        except ValidationError as error:
+            known = {"error_dict"} & set(vars(error)) and set(error.message_dict) <= set(form.fields)
+            form.add_error(None, error if known else ValidationError(error.messages))
+    shown = {"title": title, "verb": _("Save"), "lead": lead, "form": form, "action": request.path}
+    return render(request, "agents/case/form.html", shown, status=422 if form.errors else 200)
+
+
+def _patient(case: Case) -> Patient:
+    if case.patient is None:
+        raise Http404
+    return case.patient
+
+
+@dialog
+@door("patients.change", realm="staff")
+def stay(request: StaffRequest, number: str) -> HttpResponseBase:
+    """A stay in a facility begins."""
+    case = reached(request, number)
+    patient = _patient(case)
+
+    def goes(actor: Any, **told: Any) -> None:
+        stays.goes_to(actor, patient=patient, **told)
+
+    lead = gettext_lazy("While somebody stays in a facility, others may have to provide and pay.")
+    return _through(request, case, _("Stay in a facility"), forms.StayForm(request.POST or None), goes, lead)
+
+
+@dialog
+@door("patients.change", realm="staff")
+def died(request: StaffRequest, number: str) -> HttpResponseBase:
+    case = reached(request, number)
+    patient = _patient(case)
+
+    def died_on(actor: Any, on: Any) -> None:
+        stays.has_died(actor, patient=patient, on=on)
+
+    lead = gettext_lazy("Nothing is sent, shipped or asked from then on. Nothing is deleted.")
+    return _through(
+        request, case, _("This patient has died"), forms.DeathForm(request.POST or None), died_on, lead
+    )
+
+
+@dialog
+@door("patients.change", realm="staff")
+def needs(request: StaffRequest, number: str) -> HttpResponseBase:
+    """How to speak with them."""
+    case = reached(request, number)
+    patient = _patient(case)
+    now = {"language": patient.language, "interpreter": patient.interpreter, "tty": patient.tty}
+
+    def saved(actor: Any, **told: Any) -> None:
+        stays.needs(actor, patient=patient, **told)
+
+    return _through(
+        request, case, _("How to speak with them"), forms.NeedsForm(request.POST or None, initial=now), saved
+    )
+
+
+@dialog
+@door("complaints.work", realm="staff")
+def complaint(request: StaffRequest, number: str) -> HttpResponseBase:
+    """Enter what was said on this case as a complaint."""
+    case = reached(request, number)
+    form = forms.ComplaintForm(request.POST or None, initial={"channel": case.channel})
+    del form.fields["case_number"]
+
+    def entered(actor: Any, **told: Any) -> None:
+        complaints.take_down(actor, **(told | {"case": case}))
+
+    return _through(request, case, _("Enter a complaint"), form, entered)
+
+
+class IncidentChoice(Form):
+    incident = ChoiceField(label=gettext_lazy("Incident"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        going_on = Incident.objects.filter(state="open").order_by("-declared_at")[:50]
+        self.fields["incident"].choices = [(str(one.ref), one.title) for one in going_on]  # type: ignore[attr-defined]
+
+
+@dialog
+@door("cases.work", realm="staff")
+def incident(request: StaffRequest, number: str) -> HttpResponseBase:
+    """Put this case under a mass incident."""
+    case = reached(request, number)
+
+    def added(actor: Any, incident: str) -> None:
+        incidents.add(actor, incident=Incident.objects.get(ref=incident), case=case)
+
+    form = IncidentChoice(request.POST or None)
+    lead = "" if form.fields["incident"].choices else gettext_lazy("No incident is going on.")  # type: ignore[attr-defined]
+    return _through(request, case, _("Part of a mass incident"), form, added, lead)
