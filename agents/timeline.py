@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cases.models import Case, CaseEvent, Conversation, Message, MessageAttachment
 from cases.people import first_letters
-from portal.models import User
+from portal.models import User, Verification
 
 PAGE = 50
 CONVERSATIONS = 20
@@ -206,4 +206,9 @@ def _words(detail: dict[str, Any]) -> list[str]:
     words = [str(detail[name]) for name in ("to", "by") if detail.get(name)]
     if ended := dict(Case.DISPOSITIONS).get(detail.get("disposition", "")):
         words.append(str(ended))
+    if "passed" in detail:
+        words += [
+            str(dict(Verification.HOW)[detail["how"]]),
+            str(_("passed") if detail["passed"] else _("failed")),
+        ]
     return words

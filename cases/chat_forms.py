@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,12 +13,12 @@ from cases import cases, live, survey_chat
 from cases.drafts import Refused
 from cases.models import Conversation
 from cases.people import is_staff
-from config.security import audit, crypto, throttle
+from config.security import audit
+from portal import verification
 from portal.access import System
 from portal.models import Order, Patient
 
 TRIES = 3
-OF_PATIENT = throttle.Limit("identify patient", TRIES, 3600)
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,14 @@ def identify(actor: Any, conversation: Conversation, values: dict[str, str]) -> 
     """
     with transaction.atomic():
         found = Conversation.objects.select_for_update(no_key=True).get(pk=conversation.pk)
-        if found.identity_level:
+        if found.identity_level or found.customer_id is not None:
             return Result(True, _("Thank you, we know who you are."), TRIES - found.identity_tries)
         if found.identity_tries >= TRIES:
             return Result(False, _("That did not work. Please sign in, or talk to a person."), 0)
-        patient = _patient_of(values)
-        if patient is not None and _fits(patient, values) and not throttle.spent(OF_PATIENT, patient.pk):
+        patient, typed = _patient_of(values), _typed(values)
+        if patient is None or verification.locked_until(verification.hold(patient)) is not None:
+            return _failed(found, None)
+        if verification.fits(patient, typed):
             return _identified(found, patient)
         return _failed(found, patient)
 
@@ -81,18 +83,14 @@ def _patient_of(values: dict[str, str]) -> Patient | None:
     return order.patient if order else None
 
 
-def _fits(patient: Patient, values: dict[str, str]) -> bool:
-    born, last4 = values.get("birth_date", ""), values.get("last4", "")
-    if born:
-        return crypto.same(_date(born), patient.birth_date.isoformat())
-    return len(last4) == 4 and crypto.same(last4, patient.ssn_last4)
-
-
-def _date(text: str) -> str:
+def _typed(values: dict[str, str]) -> dict[str, str]:
+    """The order number and one thing more, spelt as verification compares them. Raises Refused."""
+    more = "birth_date" if values.get("birth_date") else "last4"
+    given = {"order_number": values.get("order_number", ""), more: values.get(more, "")}
     try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise Refused("invalid", "birth_date is a date, as in 1961-04-12.") from None
+        return verification.spelt(given)
+    except ValidationError as wrong:
+        raise Refused("invalid", " ".join(wrong.messages)) from None
 
 
 def _identified(conversation: Conversation, patient: Patient) -> Result:
@@ -103,7 +101,8 @@ def _identified(conversation: Conversation, patient: Patient) -> Result:
         case.patient = patient
         case.save(update_fields=["patient"])
         cases.record(System("chat"), case, "linked", {"identity": 1})
-    audit.event("verify", subjects=[patient], what="chat", objects=[conversation])
+    purpose = f"case:{conversation.case_id}" if conversation.case_id else ""
+    verification.passed_at_door(patient, how="chat_form", purpose=purpose)
     transaction.on_commit(lambda: live.states_changed([conversation.pk]))
     return Result(True, _("Thank you, we know who you are."), TRIES - conversation.identity_tries)
 
@@ -111,10 +110,10 @@ def _identified(conversation: Conversation, patient: Patient) -> Result:
 def _failed(conversation: Conversation, patient: Patient | None) -> Result:
     conversation.identity_tries += 1
     conversation.save(update_fields=["identity_tries"])
-    subjects = [patient] if patient else []
-    audit.event("verify", subjects=subjects, what="chat", outcome="failed", objects=[conversation])
-    if patient is not None and not throttle.spent(OF_PATIENT, patient.pk):
-        throttle.take((OF_PATIENT, patient.pk))
+    if patient is None:
+        audit.event("verify", what="chat_form", outcome="failed", objects=[conversation])
+    else:
+        verification.failed(patient, how="chat_form", purpose=f"case:{conversation.case_id or 0}")
     return Result(False, _("That does not fit what we have on file."), TRIES - conversation.identity_tries)
 
 
@@ -141,5 +140,5 @@ FORMS = {
             },
         ),
         identify,
-    )
+    ),
 }

@@ -8,16 +8,26 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases.models import Case, Conversation
+from cases.models import Case, Conversation, PlaybookRun
 from portal.levels import IDENTIFIED, VERIFIED, Figures, Matter, Standing
 from portal.models import Caregiver, Patient
 
 SIGNED_IN = ("chat", "portal")
 MOST = 8
 WHY = _("Work on one of your cases")
+
+
+def case_of(purpose: str) -> Case | None:
+    """The case that a purpose names."""
+    word, _colon, number = purpose.partition(":")
+    if word != "case" or not number.isdecimal() or len(number) > 18:
+        return None
+    found: Case | None = Case.objects.filter(pk=number).first()
+    return found
 
 
 def matter(actor: Any, number: str) -> Matter | None:
@@ -27,16 +37,23 @@ def matter(actor: Any, number: str) -> Matter | None:
     fields = ("case__patient__user", "patient", "customer", "channel", "identity_level", "last_message_at")
     spoken = Conversation.objects.filter(case__in=Case.objects.visible_to(actor).filter(pk=number))
     rows = spoken.select_related("case__patient").only("started_at", *fields).order_by("-started_at")
-    if threads := list(rows[:MOST]):
-        return matter_of(cast(Case, threads[0].case), threads)
-    case: Case | None = Case.objects.visible_to(actor).filter(pk=number).select_related("patient").first()
-    return None if case is None else matter_of(case, [])
+    if threads := list(rows.annotate(playbook=_playbook("case"))[:MOST]):
+        return matter_of(cast(Case, threads[0].case), threads, threads[0].playbook)
+    cases = Case.objects.visible_to(actor).filter(pk=number).annotate(playbook=_playbook("pk"))
+    case: Any = cases.first()
+    return None if case is None else matter_of(case, [], case.playbook)
 
 
-def matter_of(case: Case, threads: Iterable[Conversation]) -> Matter:
+def _playbook(case: str) -> Subquery:
+    """Code of the playbook at hand: the one begun last of those that run on the case."""
+    runs = PlaybookRun.objects.filter(case=OuterRef(case), state="running").order_by("-started_at")
+    return Subquery(runs.values("playbook__code")[:1])
+
+
+def matter_of(case: Case, threads: Iterable[Conversation], playbook: str | None = None) -> Matter:
     """The same of a case whose conversations have been read already."""
     spoken = sorted(threads, key=_moment, reverse=True)
-    return Matter(case.patient_id, lambda figures: _line(spoken, case.patient, figures))
+    return Matter(case.patient_id, lambda figures: _line(spoken, case.patient, figures), playbook or "")
 
 
 def _line(spoken: list[Conversation], patient: Patient | None, figures: Figures) -> Standing:

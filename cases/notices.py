@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError
 from cases.models import Notice
 from config.integrations import mail
 from config.integrations.breaker import PartnerDown, PartnerRefuses
-from portal import consent
+from portal import consent, contact_holds
 from portal.models import Patient
 
 MOST_TRIES = 20
@@ -39,10 +39,11 @@ def send(notice_id: int) -> bool:
 
 def _told(notice: Notice) -> str:
     patient = notice.message.conversation.patient
-    if patient is None or not patient.email or not _wanted(patient):
+    address = contact_holds.usable_for_delivery(patient, "email") if patient is not None else ""
+    if patient is None or not address or not _wanted(patient):
         return "skipped"
     try:
-        mail.send(patient.email, *_in_words(patient))
+        mail.send(address, *_in_words(patient))
     except PartnerRefuses:
         return "failed"
     except PartnerDown:

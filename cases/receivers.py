@@ -4,9 +4,12 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from cases import escalation, live
+from cases import cases, escalation, lines, live
+from cases.models import Clock
 from cases.signals import case_changed, clock_breached
-from portal.signals import sessions_ended
+from portal.access import System
+from portal.models import EmergencyAccess, Verification
+from portal.signals import glass_broken, sessions_ended, verification_tried
 
 
 @receiver(sessions_ended, dispatch_uid="cases: close sockets")
@@ -15,12 +18,32 @@ def close_sockets(session_ids: list[int], **_: Any) -> None:
 
 
 @receiver(clock_breached, dispatch_uid="cases: climb")
-def climb(case_id: int, **_: Any) -> None:
+def climb(case_id: int, clock_id: int, **_: Any) -> None:
     """A case that was promised something and forgotten goes up by itself."""
-    escalation.climb(case_id)
+    kind = Clock.objects.filter(pk=clock_id, case=case_id).values_list("kind", flat=True).first()
+    if kind:
+        escalation.climb(case_id, clock=kind)
 
 
 @receiver(case_changed, dispatch_uid="cases: stand down")
 def stand_down(case_id: int, what: str, **_: Any) -> None:
     if what == "closed":
         escalation.case_closed(case_id)
+
+
+@receiver(verification_tried, dispatch_uid="cases: tell of verification")
+def tell_of_verification(verification_id: int, purpose: str, **_: Any) -> None:
+    """Into the line of time of the case it was tried on: whether it fitted and how, never what was said."""
+    case = lines.case_of(purpose)
+    row = Verification.objects.select_related("agent").filter(pk=verification_id).first()
+    if case is not None and row is not None:
+        detail = {"passed": row.passed, "level": row.level, "how": row.how}
+        cases.record(row.agent or System("chat"), case, "verification", detail)
+
+
+@receiver(glass_broken, dispatch_uid="cases: tell of an emergency")
+def tell_of_emergency(access_id: int, purpose: str, **_: Any) -> None:
+    case = lines.case_of(purpose)
+    access = EmergencyAccess.objects.select_related("user").filter(pk=access_id).first()
+    if case is not None and access is not None:
+        cases.record(access.user, case, "glass_broken", {"until": access.until.isoformat()})

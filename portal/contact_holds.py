@@ -45,6 +45,13 @@ def in_hold(patient: Patient, field: str) -> ContactChange | None:
     return found
 
 
-def old_or_new(patient: Patient, field: str) -> str:
-    """Where to tell somebody of danger: a contact that a thief may have put there is told second."""
-    return usable_for_delivery(patient, field)
+def changed_lately(patient: Patient, field: str) -> bool:
+    """Whether it was changed within the time that a contact has to stand: no way in is sent there."""
+    since: datetime | None = getattr(patient, f"{field}_since")
+    return since is not None and timezone.now() - since < timedelta(days=rules().proof_hold_days)
+
+
+def in_force(patient: Patient) -> list[ContactChange]:
+    """Accepted changes that the patient may still stop, the newest first."""
+    rows = ContactChange.objects.filter(patient=patient, state="accepted", proves_from__gt=timezone.now())
+    return list(rows.order_by("-decided_at"))

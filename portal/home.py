@@ -149,7 +149,7 @@ def _refused(refused: list[Document]) -> Todo:
     )
 
 
-def _my_data(viewer: Any, record: Record) -> Panel:
+def _links(viewer: Any, record: Record) -> Panel:
     return Panel()
 
 
@@ -160,4 +160,7 @@ register(
 register(
     Card("documents", gettext_lazy("Documents"), "portal/home/documents_card.html", "any", 40, _documents)
 )
-register(Card("my_data", gettext_lazy("My data"), "portal/home/my_data_card.html", "own", 60, _my_data))
+register(
+    Card("agent_code", gettext_lazy("On the phone"), "portal/home/agent_code_card.html", "any", 55, _links)
+)
+register(Card("my_data", gettext_lazy("My data"), "portal/home/my_data_card.html", "own", 60, _links))

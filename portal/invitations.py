@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.security import audit, normal
-from portal import account_mail, one_time, passwords, sessions
+from portal import account_mail, contact_holds, one_time, passwords, sessions
 from portal.access import PATIENT_REALM, STAFF_REALM, may_grant, require
 from portal.models import Caregiver, Invitation, Patient, RoleGrant, User
 
@@ -31,10 +31,10 @@ class WrongProofs(Exception):
 
 
 def invite_patient(actor: Any, *, patient: Patient) -> Invitation:
-    """To the e-mail address on file, and to no other. Raises ValueError where there is none."""
+    """To the e-mail address on file, and to no other. Raises ValueError where there is none, or it is too new."""
     require(actor, "users.invite", patient)
-    if not patient.email:
-        raise ValueError("The patient has no e-mail address on file.")
+    if not patient.email or contact_holds.changed_lately(patient, "email"):
+        raise ValueError("The patient has no e-mail address on file that could prove anything.")
     return _invite("patient", actor, email=patient.email, language=patient.language, patient=patient)
 
 
@@ -56,7 +56,7 @@ def invite_caregiver(actor: Any, *, caregiver: Caregiver, email: str) -> Invitat
 def invite_again(user: User) -> None:
     """After a reset: whoever lost their factor proves again who they are, by the way they once came in."""
     patient = Patient.objects.filter(user=user).first()
-    if patient is not None and patient.email:
+    if patient is not None and patient.email and not contact_holds.changed_lately(patient, "email"):
         _invite("patient", None, email=patient.email, language=user.language, patient=patient)
         return
     for caregiver in Caregiver.objects.in_force().filter(user=user)[:1]:

@@ -4,18 +4,22 @@ Name and birth date tell who the person is: they are changed by staff on proof a
 """
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from portal import account_mail, signals
+from config.security import audit
+from config.templatetags.look import say_when
+from portal import account_mail, contact_holds, levels, signals
 from portal.access import require
 from portal.models import ContactChange, Patient
 
 OWN_FIELDS = ("language", "time_zone", "preferred_channel")
-ADDRESS = ("address_line1", "address_line2", "city", "state", "postal_code")
+ADDRESS = Patient.ADDRESS
 PROPOSED = {"email": _("E-mail"), "phone": _("Phone"), "address": _("Address")}
 
 
@@ -28,6 +32,23 @@ class AlreadyDecided(ValueError):
 
     def __init__(self) -> None:
         super().__init__(_("Somebody has decided this already."))
+
+
+class InHold(ValueError):
+    """An earlier change of the same contact is not used yet."""
+
+    def __init__(self, earlier: ContactChange) -> None:
+        until = say_when(cast(datetime, earlier.delivers_from))
+        super().__init__(
+            _("This contact was changed lately; another change waits until %(when)s.") % {"when": until}
+        )
+
+
+class NotStoppable(ValueError):
+    """It is over, or too old to be stopped here."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This change can't be stopped any more. Ask for another one, or call us."))
 
 
 @dataclass(frozen=True)
@@ -73,10 +94,18 @@ def waiting(patient: Patient) -> dict[str, ContactChange]:
     return {row.field: row for row in rows}
 
 
-def propose(actor: Any, *, patient: Patient, field: str, value: str) -> ContactChange | None:
-    """Ask for a change of contact; None where it is what stands on file. A newer wish replaces the older."""
+def propose(
+    actor: Any, *, patient: Patient, field: str, value: str, purpose: str = ""
+) -> ContactChange | None:
+    """Ask for a change of contact; None where it is what stands on file. A newer wish replaces the older.
+
+    Staff ask it for whoever they verified on ``purpose`` (NotVerified else), and what is on file is told.
+    """
     require(actor, "portal.use" if actor.realm == "patient" else "patients.change", patient)
-    with transaction.atomic():
+    by_staff = actor.realm == "staff"
+    if by_staff:
+        levels.require_opened(actor, patient, purpose=purpose, what="contact_change")
+    with transaction.atomic(), audit.acting(purpose=purpose or audit.context.get().purpose):
         held = Patient.objects.select_for_update().get(pk=patient.pk)
         old = value_of(held, field)
         for earlier in ContactChange.objects.filter(patient=held, field=field, state="proposed"):
@@ -87,24 +116,86 @@ def propose(actor: Any, *, patient: Patient, field: str, value: str) -> ContactC
         if old == value:
             return None
         change: ContactChange = ContactChange.objects.create(
-            patient=held, field=field, old_value=old, new_value=value, proposed_by=actor if actor.pk else None
+            patient=held,
+            field=field,
+            old_value=old,
+            new_value=value,
+            proposed_by=actor if actor.pk else None,
+            asked_on=purpose,
         )
+        if by_staff:
+            _tell(held, "contact_asked", {held.email}, {held.phone})
     return change
 
 
 def decide(actor: Any, *, change: ContactChange, accept: bool) -> ContactChange:
-    """Accept or refuse a proposed change. The contact that stood there before is told of an accepted one."""
+    """Accept or refuse a proposed change. Old and new contact are told of an accepted one, which is used for
+    deliveries and for proof only after its holds. InHold while an earlier one is not used yet.
+    """
     require(actor, "patients.change", change.patient)
     with transaction.atomic():
         held: ContactChange = ContactChange.objects.select_for_update().get(pk=change.pk)
         if held.state != "proposed":
             raise AlreadyDecided
+        if accept and (earlier := contact_holds.in_hold(held.patient, held.field)) is not None:
+            raise InHold(earlier)
+        if accept:
+            _begin_holds(held)
         _settle(actor, held, "accepted" if accept else "refused")
         if accept:
             patient = _apply(held)
-            old_email = held.old_value if held.field == "email" else ""
-            account_mail.tell_contact(patient, "contact_changed", to=old_email)
+            emails, phones = {patient.email}, {patient.phone}
+            emails |= {held.old_value} if held.field == "email" else set()
+            phones = phones | {held.old_value} if held.field == "phone" else set()
+            _tell(patient, "contact_changed", emails, phones)
     return held
+
+
+def stop(actor: Any, *, change: ContactChange) -> ContactChange:
+    """The patient did not ask for it, or no longer wants it: what stood before is on file again, as of old.
+
+    NotStoppable once it proves something, or where something else is on file by now.
+    """
+    require(actor, "portal.use", change.patient)
+    if change.patient.user_id != actor.pk:
+        raise PermissionDenied("portal.use")
+    with transaction.atomic():
+        patient = Patient.objects.select_for_update().get(pk=change.patient_id)
+        held: ContactChange = ContactChange.objects.select_for_update().get(pk=change.pk)
+        if held.state == "accepted":
+            _undo(patient, held)
+        elif held.state != "proposed":
+            raise NotStoppable
+        held.state = "stopped"
+        held.save(update_fields=["state"])
+        audit.event("security", subjects=[patient], what="contact change stopped", objects=[held])
+        _tell(patient, "contact_stopped", {patient.email}, {patient.phone})
+    return held
+
+
+def _undo(patient: Patient, change: ContactChange) -> None:
+    in_time = change.proves_from is not None and change.proves_from > timezone.now()
+    if not in_time or value_of(patient, change.field) != change.new_value:
+        raise NotStoppable
+    _put(patient, change.field, change.old_value)
+    setattr(patient, f"{change.field}_since", change.old_since)
+    patient.save(update_fields=[f"{change.field}_since"])
+    _announce_on_commit(patient, [change.field])
+
+
+def _begin_holds(change: ContactChange) -> None:
+    figures, now = levels.rules(), timezone.now()
+    change.old_since = contact_holds.stands_since(change.patient, change.field)
+    change.delivers_from = now + timedelta(hours=figures.delivery_hold_hours)
+    change.proves_from = now + timedelta(days=figures.proof_hold_days)
+
+
+def _tell(patient: Patient, kind: str, emails: set[str], phones: set[str]) -> None:
+    """In neutral words, to each contact that is or was theirs."""
+    for email in sorted(emails - {""}):
+        account_mail.tell_contact(patient, kind, to=email)
+    for phone in sorted(phones - {""}):
+        account_mail.text_contact(patient, kind, to=phone)
 
 
 def _settle(actor: Any, change: ContactChange, state: str) -> None:
@@ -115,14 +206,18 @@ def _settle(actor: Any, change: ContactChange, state: str) -> None:
 
 def _apply(change: ContactChange) -> Patient:
     patient: Patient = Patient.objects.select_for_update().get(pk=change.patient_id)
-    if change.field == "address":
-        for part, value in zip(ADDRESS, change.new_value.split("\n"), strict=True):
-            setattr(patient, part, value)
-    else:
-        setattr(patient, change.field, change.new_value)
-    patient.save()
+    _put(patient, change.field, change.new_value)
     _announce_on_commit(patient, [change.field])
     return patient
+
+
+def _put(patient: Patient, field: str, value: str) -> None:
+    if field == "address":
+        for part, line in zip(ADDRESS, value.split("\n"), strict=True):
+            setattr(patient, part, line)
+    else:
+        setattr(patient, field, value)
+    patient.save()
 
 
 def _announce_on_commit(patient: Patient, fields: list[str]) -> None:

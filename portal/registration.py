@@ -1,7 +1,7 @@
 """Patients open their own account: by what they know of their records, then a code to a contact on file.
 
-What is known alone opens nothing, and the answer is the same whether or not it was right. Three failures
-close the way to that record for a while.
+What is known alone opens nothing, and the answer is the same whether or not it was right. Failures count with
+those of every other channel (portal.verification), and the last one closes the way to that record for a while.
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.security import audit, normal
-from config.security.throttle import Limit, TooMany, give_back, spent, take
-from portal import account_mail, one_time, passwords
+from config.security.throttle import Limit, TooMany, give_back, take
+from portal import account_mail, contact_holds, one_time, passwords, verification
 from portal.access import PATIENT_REALM
 from portal.models import OneTimeSecret, Order, Patient, RoleGrant, User
 
-PER_RECORD = Limit("registration of record", 3, 3600)
 PER_ADDRESS = Limit("registration from address", 10, 3600)
 CODES_PER_RECORD = Limit("registration codes of record", 3, 3600)
 
@@ -41,7 +40,7 @@ def begin(*, proofs: Proofs, address: str) -> OneTimeSecret:
     """
     taken = take((PER_ADDRESS, address))
     patient = _matching(proofs)
-    if patient is None or not patient.email or not _may_send(patient):
+    if patient is None or not _may_reach(patient) or not _may_send(patient):
         account_mail.post_nothing()
         return one_time.issue("registration")
     give_back(taken)
@@ -58,13 +57,15 @@ def begin(*, proofs: Proofs, address: str) -> OneTimeSecret:
 def _matching(proofs: Proofs) -> Patient | None:
     """The patient the number belongs to, where the rest is right too. Failures count against the record."""
     patient = _by_number(proofs.number)
-    if patient is None or spent(PER_RECORD, patient.pk):
+    if patient is None:
         return None
-    same_name = normal.name(patient.last_name) == normal.name(proofs.last_name)
-    if same_name and patient.birth_date == proofs.birth_date:
-        return patient
-    take((PER_RECORD, patient.pk))
-    audit.event("verify", what="registration", subjects=[patient], outcome="failed")
+    with transaction.atomic():
+        if verification.locked_until(verification.hold(patient)) is not None:
+            return None
+        same_name = normal.name(patient.last_name) == normal.name(proofs.last_name)
+        if same_name and patient.birth_date == proofs.birth_date:
+            return patient
+        verification.failed(patient, how="registration")
     return None
 
 
@@ -75,6 +76,11 @@ def _by_number(number: str) -> Patient | None:
         return patient
     order = Order.objects.select_related("patient").filter(number=wanted).first()
     return order.patient if order else None
+
+
+def _may_reach(patient: Patient) -> bool:
+    """An address that was changed lately proves nothing yet."""
+    return bool(patient.email) and not contact_holds.changed_lately(patient, "email")
 
 
 def _may_send(patient: Patient) -> bool:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.views import caregivers, contacts, documents_pages, home, my_data, orders, profile
+from portal.views import agent_code, caregivers, contacts, documents_pages, home, my_data, orders, profile
 from portal.views import who_saw as record_access
 
 urlpatterns = [
@@ -17,6 +17,8 @@ urlpatterns = [
     path("profile/", profile.profile_page, name="profile"),
     path("profile/choices", profile.save_choices, name="profile-choices"),
     path("profile/propose/<slug:field>", profile.propose, name="profile-propose"),
+    path("profile/changes/<uuid:ref>/stop", profile.stop, name="profile-stop"),
+    path("code-for-an-agent/", agent_code.agent_code, name="agent-code"),
     path("profile/contact-choices/", contacts.contacts, name="contacts"),
     path("caregivers/", caregivers.caregiver_list, name="caregivers"),
     path("caregivers/<uuid:ref>/revoke", caregivers.revoke, name="caregiver-revoke"),

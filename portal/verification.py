@@ -217,7 +217,7 @@ def _try(
 ) -> Outcome:
     """One try at a time for a patient, whoever asks on whatever channel."""
     with transaction.atomic(), audit.acting(purpose=purpose):
-        held = _held(patient)
+        held = hold(patient)
         if until := locked_until(held):
             raise Locked(until)
         passed = judge(held)
@@ -230,7 +230,8 @@ def _try(
         return Outcome(passed, standing(actor, held, purpose=purpose), left)
 
 
-def _held(patient: Patient) -> Patient:
+def hold(patient: Patient) -> Patient:
+    """The patient's row under lock: tries are judged one at a time, whatever channel they come by."""
     found: Patient = Patient.objects.select_for_update(no_key=True, of=("self",)).get(pk=patient.pk)
     return found
 
@@ -281,6 +282,7 @@ def _lasts(level: int) -> timedelta:
 # --- failing -----------------------------------------------------------------------------------------
 def failed(patient: Patient, *, how: str, purpose: str = "", actor: Any = None) -> None:
     """Count a failure against a patient, on whatever channel; the last one locks. Within a transaction."""
+    hold(patient)
     _keep(actor, patient, purpose, how, passed=False)
     if tries_left(patient) <= 0 and locked_until(patient) is None:
         _lock(patient)
@@ -313,8 +315,9 @@ def _lock(patient: Patient) -> None:
     for purpose in ("portal_code", "verify"):
         OneTimeSecret.objects.filter(purpose=purpose, patient=patient, used_at=None).update(used_at=now)
     audit.event("verify", subjects=[patient], what="locked", outcome="denied")
-    account_mail.tell_contact(patient, "verification_locked", to=contact_holds.old_or_new(patient, "email"))
-    account_mail.text_contact(patient, "verification_locked", to=contact_holds.old_or_new(patient, "phone"))
+    email, phone = (contact_holds.usable_for_delivery(patient, field) for field in ("email", "phone"))
+    account_mail.tell_contact(patient, "verification_locked", to=email)
+    account_mail.text_contact(patient, "verification_locked", to=phone)
 
 
 def lift(actor: Any, *, lock: VerificationLock) -> VerificationLock:

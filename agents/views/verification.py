@@ -1,7 +1,7 @@
 """Verifying whoever is on the line of a case, and opening a record in an emergency. Dialogs of the console."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, HttpResponseBase
@@ -162,7 +162,7 @@ def _shown(
         "said": said,
         "standing": context.standing(request.user, case),
         "number_to_call": number_to_call,
-        "identifiers": IdentifiersForm(patient=case.patient),
+        "identifiers": IdentifiersForm(patient=cast(Patient, case.patient)),
         "portal_code": CodeForm(auto_id="portal_%s"),
         "sent_code": CodeForm(auto_id="sent_%s"),
         "send": SendForm(),

@@ -2,4 +2,6 @@
 
 from collections.abc import Callable
 
-INSTALL: dict[str, Callable[[], int]] = {}
+from portal.defaults import verification
+
+INSTALL: dict[str, Callable[[], int]] = {"verification": verification.install}

@@ -26,7 +26,15 @@ def test_a_new_patient_sees_what_will_be_here(patient_client):
 
 
 def test_every_card_stands_on_an_own_home_in_its_place(patient_client):
-    assert card_keys(patient_client) == ["orders", "devices", "coverage", "messages", "documents", "my_data"]
+    assert card_keys(patient_client) == [
+        "orders",
+        "devices",
+        "coverage",
+        "messages",
+        "documents",
+        "agent_code",
+        "my_data",
+    ]
 
 
 def test_a_held_order_and_a_refused_file_come_before_the_rest(patient, patient_client):
@@ -79,7 +87,7 @@ def test_what_they_wrote_themselves_is_nothing_to_read(patient, patient_client):
 )
 def test_a_caregiver_sees_the_cards_of_their_scope(patient, scope, cards):
     caregiver = factories.caregiver_of(patient, scope)
-    assert card_keys(signed_in(caregiver.user)) == cards
+    assert card_keys(signed_in(caregiver.user)) == [*cards, "agent_code"]
 
 
 def test_a_caregiver_whose_time_is_over_is_told_what_to_do(patient, time_machine):
