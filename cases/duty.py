@@ -106,13 +106,12 @@ def boards(actor: User) -> list[Board]:
 
 def _board(plan: Plan) -> Board:
     now = timezone.now()
-    ahead = max(TURNS_SHOWN, timedelta(days=plan.rota.warn_days))
-    cut = plan.stretches(now, now + ahead)
+    cut = plan.stretches(now, now + TURNS_SHOWN)
     return Board(
         plan.rota,
         cut[0],
-        [stretch for stretch in cut[1:] if stretch.start < now + TURNS_SHOWN],
-        [stretch for stretch in cut if not stretch.people],
+        cut[1:],
+        rota.gaps_ahead(plan, now),
     )
 
 
@@ -121,8 +120,7 @@ def gaps_soon() -> list[tuple[Rota, Stretch]]:
     now = timezone.now()
     found = []
     for plan in rota.plans(Rota.objects.filter(active=True)):
-        gaps = [stretch for stretch in plan.stretches(now, now + SOON) if not stretch.people]
-        found += [(plan.rota, gap) for gap in gaps[:1]]
+        found += [(plan.rota, gap) for gap in plan.gaps(now, now + SOON)[:1]]
     return found
 
 

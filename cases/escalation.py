@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases import cases, paging
+from cases import calendars, cases, paging
 from cases.cases import Conflict
 from cases.models import Case, Escalation, EscalationPolicy, Page
 from cases.models.escalation import LANES, TIERS
@@ -128,8 +128,6 @@ def _open(actor: Any, case: Case, policy: EscalationPolicy, tier: int, why: str)
 def _after(policy: EscalationPolicy, start: datetime, minutes: int) -> datetime:
     if policy.around_the_clock:
         return start + timedelta(minutes=minutes)
-    from cases import calendars  # business time belongs to the clocks, which listen to us
-
     return calendars.add(calendars.supplier(), start, minutes)
 
 
@@ -212,20 +210,20 @@ def _locked(escalation: Escalation) -> Escalation:
 
 
 # --- climbing by itself --------------------------------------------------------------------------------
-def climb(case_id: int) -> Escalation | None:
-    """A clock of the case ran out: one tier up, where a policy takes forgotten cases. Twice is once."""
+def climb(case_id: int, *, clock: str) -> Escalation | None:
+    """A clock of the case ran out: one tier up, where the policy there climbs on this kind. Twice is once."""
     case = Case.objects.select_related("reason").filter(pk=case_id).exclude(state="closed").first()
     if case is None or case.tier >= TIERS["manager"]:
         return None
     lane = "specialist" if case.tier < TIERS["specialist"] else "manager"
-    return _by_itself(case, lane, _("A promised time has passed without an answer."))
+    return _by_itself(case, lane, _("A promised time has passed without an answer."), clock)
 
 
-def _by_itself(case: Case, lane: str, why: str) -> Escalation | None:
+def _by_itself(case: Case, lane: str, why: str, clock: str = "") -> Escalation | None:
     if Escalation.objects.live().filter(case=case, lane=lane).exists():
         return None
     try:
-        if not policy_for(lane, case).takes_forgotten:
+        if clock and clock not in policy_for(lane, case).climbs_on:
             return None
         return escalate(CLIMBER, case=case, lane=lane, why=why)
     except ValidationError:
@@ -281,6 +279,18 @@ class Ratios:
     @property
     def to_clinical_or_billing(self) -> float | None:
         return self.clinical_or_billing / self.cases if self.cases else None
+
+    @property
+    def phone_or_manager_percent(self) -> str:
+        return _percent(self.to_phone_or_manager)
+
+    @property
+    def clinical_or_billing_percent(self) -> str:
+        return _percent(self.to_clinical_or_billing)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
 
 
 def ratios(start: datetime, end: datetime) -> Ratios:

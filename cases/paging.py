@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
-from cases import cases, live, rota
+from cases import calendars, cases, live, rota
 from cases.models import Escalation, Page, PagingContact, PolicyStep
 from cases.people import shown_name
 from config.integrations import mail, sms, telephony
@@ -41,7 +41,7 @@ EVERY_CHANNEL = ("console", "sms", "call", "email")
 # --- the chain -----------------------------------------------------------------------------------------
 def begin(escalation: Escalation) -> None:
     """The first step, within the caller's transaction."""
-    _take_step(escalation, timezone.now())
+    _take_step_in_hours(escalation, timezone.now())
 
 
 def due_steps() -> list[int]:
@@ -58,8 +58,18 @@ def advance(escalation_id: int) -> bool:
         escalation = waiting.filter(pk=escalation_id, next_step_at__lte=timezone.now()).first()
         if escalation is None:
             return False
-        _take_step(escalation, timezone.now())
+        _take_step_in_hours(escalation, timezone.now())
     return True
+
+
+def _take_step_in_hours(escalation: Escalation, now: datetime) -> None:
+    """Where a policy pages in business hours alone, the next step waits for them."""
+    opens = now if escalation.policy.around_the_clock else calendars.next_opening(calendars.supplier(), now)
+    if opens > now:
+        escalation.next_step_at = opens
+        escalation.save(update_fields=["next_step_at"])
+    else:
+        _take_step(escalation, now)
 
 
 def _take_step(escalation: Escalation, now: datetime) -> None:

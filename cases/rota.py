@@ -17,6 +17,7 @@ from django.db.models import Prefetch
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from cases import calendars
 from cases.models import Rota, RotaLayer, RotaMember, RotaOverride
 from portal.access import allowed, require
 from portal.models import User
@@ -115,6 +116,18 @@ class Plan:
                 found.append(Stretch(begins, ends, people))
         return found
 
+    def gaps(self, start: datetime, end: datetime) -> list[Stretch]:
+        """Stretches without anybody, at hours in which somebody is wanted."""
+        empty = [stretch for stretch in self.stretches(start, end) if not stretch.people]
+        return [gap for stretch in empty if (gap := self._wanted(stretch))]
+
+    def _wanted(self, gap: Stretch) -> Stretch | None:
+        """A gap from the first moment that somebody is wanted in it; None where nobody is."""
+        if self.rota.around_the_clock:
+            return gap
+        opens = calendars.next_opening(calendars.supplier(), gap.start)
+        return Stretch(opens, gap.end) if opens < gap.end else None
+
     def _edges(self, start: datetime, end: datetime) -> list[datetime]:
         edges = {edge for layer in self.layers for edge in layer.edges(start, end)}
         edges |= {edge for one in self.overrides for edge in (one.starts_at, one.ends_at)}
@@ -174,15 +187,15 @@ def hand_overs(rota: Rota, start: datetime, end: datetime) -> list[Stretch]:
 
 
 def gaps(rota: Rota, start: datetime, end: datetime) -> list[Stretch]:
-    """When nobody is on duty."""
-    return [stretch for stretch in hand_overs(rota, start, end) if not stretch.people]
+    """When somebody is wanted and nobody is on duty."""
+    _check(start, end)
+    return plan(rota).gaps(start, end)
 
 
 def gaps_ahead(plan: Plan, now: datetime | None = None) -> list[Stretch]:
     """The gaps of as many coming days as the rota says."""
     start = now or timezone.now()
-    end = start + timedelta(days=plan.rota.warn_days)
-    return [stretch for stretch in plan.stretches(start, end) if not stretch.people]
+    return plan.gaps(start, start + timedelta(days=plan.rota.warn_days))
 
 
 def _check(start: datetime, end: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from cases import models as m
 from config.security import audit
+from portal import access_trail
 
 ABOUT_A_PATIENT = {
     m.Callback: "case__patient",
@@ -74,3 +75,4 @@ for promise in (m.Calendar, m.OpenHours, m.SpecialDay, m.SlaPolicy, m.SlaTarget)
 for chain in (m.EscalationPolicy, m.PolicyStep):
     audit.register(chain)
 audit.EXEMPT.update(EXEMPT)
+access_trail.UNTOLD_THINGS |= {m.Escalation._meta.label_lower, m.Page._meta.label_lower}

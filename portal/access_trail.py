@@ -24,6 +24,8 @@ THINGS: dict[str, Any] = {}
 
 # What a patient need not be told of: the trail's account of machinery that showed nobody anything.
 UNTOLD = ("sign_out",)
+# Nor of what the staff call each other for, by the ``what`` of the entry. Apps to the right add theirs.
+UNTOLD_THINGS: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def who_saw(
     before this one. ``own=False`` leaves out what the patient did. The caller has made sure that whoever
     asks may know.
     """
-    entries = entries_about(patient).exclude(kind__in=UNTOLD)
+    entries = entries_about(patient).exclude(kind__in=UNTOLD).exclude(what__in=UNTOLD_THINGS)
     if not own and patient.user_id is not None:
         entries = entries.exclude(actor_id=patient.user_id)
     if before is not None:

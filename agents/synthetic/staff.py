@@ -81,6 +81,11 @@ def create_customers(patients: list[Patient]) -> None:
         )
 
 
+def add_staff(account: str, name: str, role: str) -> User:
+    """One more of a role, who does not sign in."""
+    return _user(STAFF_REALM, f"{account}@demo.example", name, None, role)
+
+
 def _ref(address: str) -> UUID:
     """The same for the same account, whenever it is loaded."""
     return uuid5(NAMESPACE_URL, f"mailto:{address}")

@@ -12,14 +12,16 @@ from django.db import connection, transaction
 
 from agents.synthetic import catalogue, people, phrases
 from agents.synthetic.conversations import Cast, Share
+from agents.synthetic.duty import create_duty
 from agents.synthetic.loading import copy_models, give_keys, reserve, reserve_numbers
 from agents.synthetic.orders import OrderBook
 from agents.synthetic.processes import over_shares
 from agents.synthetic.records import WITH_FILES, add_files
 from agents.synthetic.rhythm import Rhythm
+from agents.synthetic.shifts import create_shifts
 from agents.synthetic.staff import accounts, create_customers, create_staff
 from billing.models import Payer
-from cases.models import CannedReply, Case, Message, Reason
+from cases.models import Case, Message, Reason
 from cases.numbers import SEQUENCE
 from config.management.commands import install_defaults
 from config.security import audit
@@ -53,6 +55,8 @@ def load(size: Size, now: datetime, say: Say) -> None:
         with transaction.atomic():
             _catalogue(rng)
             create_staff(size.seed)
+            create_duty(now)
+            create_shifts(now)
         say("Catalogue and staff are in.")
         _patients(rng, size, now, say)
         with transaction.atomic():
@@ -69,9 +73,6 @@ def _catalogue(rng: Random) -> None:
     Practitioner.objects.bulk_create(people.practitioners(rng))
     Payer.objects.bulk_create(people.payers())
     install_defaults.install()
-    for shortcut, language, title, body in phrases.CANNED:
-        words = {"title": title, "body": body}
-        CannedReply.objects.get_or_create(shortcut=shortcut, language=language, defaults=words)
 
 
 def _patients(rng: Random, size: Size, now: datetime, say: Say) -> None:

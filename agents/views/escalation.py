@@ -20,7 +20,6 @@ from cases import escalation as rules
 from cases import rota as rota_rules
 from cases.cases import Conflict
 from cases.models import Case, Escalation, Page
-from config.security import audit
 from portal.access import allowed, door
 
 FORM = "agents/case/form.html"
@@ -144,7 +143,6 @@ def page(request: StaffRequest, ref: Any) -> HttpResponseBase:
     found: Page = get_object_or_404(pages, ref=ref)
     if request.method == "POST":
         return _answered(request, found)
-    audit.read([found.escalation.case.patient_id], "page", objects=[found])
     return render(request, "agents/escalation/page.html", {"page": found, "said": ""})
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cases.models.cases import Case, Reason
 from cases.models.rota import Rota
+from cases.models.sla import CLOCKS
 from config.security.audit import AuditedQuerySet
 from config.security.fields import EncryptedCharField, EncryptedTextField
 from portal import access
@@ -54,10 +55,14 @@ class EscalationPolicy(models.Model):
     acknowledge_minutes = models.PositiveIntegerField(default=60, validators=[MinValueValidator(1)])
     resolve_minutes = models.PositiveIntegerField(default=240, validators=[MinValueValidator(1)])
     around_the_clock = models.BooleanField(
-        default=True, help_text=_("Its times run day and night; otherwise in business hours.")
+        default=True,
+        help_text=_("Its times run and it pages day and night; otherwise in business hours alone."),
     )
-    takes_forgotten = models.BooleanField(
-        default=True, help_text=_("Cases whose clock ran out come here by themselves.")
+    climbs_on = ArrayField(
+        models.CharField(max_length=32, choices=CLOCKS),
+        default=list,
+        blank=True,
+        help_text=_("A case comes here by itself when one of these clocks runs out."),
     )
     active = models.BooleanField(default=True)
 

@@ -38,6 +38,9 @@ class Rota(models.Model):
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=80)
     time_zone = models.CharField(max_length=64, default=supplier_zone, validators=[check_zone])
+    around_the_clock = models.BooleanField(
+        default=True, help_text=_("Somebody is wanted day and night; otherwise in business hours alone.")
+    )
     warn_days = models.PositiveSmallIntegerField(
         default=14, help_text=_("How many days ahead gaps are looked for and told.")
     )

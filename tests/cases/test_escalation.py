@@ -10,9 +10,10 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 from django.utils import timezone
 
+from cases import calendars
 from cases import escalation as rules
 from cases.cases import Conflict, close
-from cases.models import Case, CaseEvent, Escalation, PolicyStep
+from cases.models import Case, CaseEvent, Clock, Escalation, PolicyStep
 from cases.signals import clock_breached
 from cases.tasks import climb_escalations
 from portal.access import System
@@ -47,10 +48,18 @@ def specialist_desk(**values):
     return lead, policy("specialist", of, resolve_minutes=240, **values)
 
 
-def managers():
+def managers(**values):
     boss = clinician("Sam Super", roles=["supervisor"])
-    made = policy("manager", None, {"who": "supervisors"}, resolve_minutes=1440)
+    made = policy("manager", None, {"who": "supervisors"}, resolve_minutes=1440, **values)
     return boss, made
+
+
+def a_clock(case, kind):
+    now = timezone.now()
+    times = {"started_at": now, "changed_at": now, "running_since": now, "due_at": now, "next_moment_at": now}
+    return Clock.objects.create(
+        case=case, kind=kind, channel="portal", policy_name="p", within=timedelta(hours=1), **times
+    )
 
 
 @time_machine.travel("2026-03-03T09:00Z", tick=False)
@@ -261,25 +270,29 @@ def test_closing_the_case_stands_it_down_but_a_clinical_page_goes_on(
 
 
 # --- by itself -----------------------------------------------------------------------------------------
-def test_a_forgotten_case_climbs_tier_by_tier_and_each_once(django_capture_on_commit_callbacks):
-    specialist_desk()
-    managers()
+def test_a_forgotten_case_climbs_tier_by_tier_and_each_once():
+    specialist_desk(climbs_on=["resolution"])
+    managers(climbs_on=["resolution"])
     case = open_case()
-    for lanes in (["specialist"], ["specialist"], ["manager", "specialist"]):
-        clock_breached.send_robust(None, case_id=case.pk, clock_id=1)
-        assert sorted(case.escalations.values_list("lane", flat=True)) == ["manager", "specialist"] or lanes
-    tiers = list(case.escalations.order_by("pk").values_list("lane", "tier", "opened_by_name"))
-    assert tiers == [("specialist", 2, "forgotten cases"), ("manager", 3, "forgotten cases")]
+    clock = a_clock(case, "resolution")
+    found = []
+    for _ in range(4):
+        clock_breached.send_robust(None, case_id=case.pk, clock_id=clock.pk)
+        found.append(list(case.escalations.order_by("pk").values_list("lane", "tier", "opened_by_name")))
+    first, then = ("specialist", 2, "forgotten cases"), ("manager", 3, "forgotten cases")
+    assert found == [[first], [first, then], [first, then], [first, then]]
 
 
-def test_a_policy_may_take_no_forgotten_cases():
-    specialist_desk(takes_forgotten=False)
-    assert rules.climb(open_case().pk) is None
+def test_a_policy_says_which_clocks_it_climbs_on():
+    specialist_desk(climbs_on=["resolution"])
+    case = open_case()
+    clock_breached.send_robust(None, case_id=case.pk, clock_id=a_clock(case, "first_response").pk)
+    assert not case.escalations.exists()
 
 
 def test_nobody_named_leaves_a_forgotten_case_where_it_is():
-    assert rules.climb(open_case().pk) is None
-    assert rules.climb(open_case().pk + 1000) is None
+    assert rules.climb(open_case().pk, clock="resolution") is None
+    assert rules.climb(0, clock="resolution") is None
 
 
 def test_an_escalation_that_is_not_resolved_in_time_goes_to_the_manager(agent):
@@ -310,8 +323,6 @@ def test_a_managers_that_runs_out_calls_every_supervisor_once(agent):
 
 
 def test_business_hours_are_those_of_the_calendars(agent, monkeypatch):
-    from cases import calendars
-
     specialist_desk(around_the_clock=False)
     asked = []
 
@@ -321,6 +332,7 @@ def test_business_hours_are_those_of_the_calendars(agent, monkeypatch):
 
     monkeypatch.setattr(calendars, "supplier", lambda: None)
     monkeypatch.setattr(calendars, "add", add)
+    monkeypatch.setattr(calendars, "next_opening", lambda calendar, at: at)
     made = rules.escalate(agent, case=open_case(), lane="specialist", why="Code unclear")
     assert asked == [60, 240]
     assert made.due_at - made.opened_at == timedelta(days=3)

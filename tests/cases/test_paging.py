@@ -10,9 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils import timezone
 
-from cases import duty, paging
+from cases import calendars, duty, paging
 from cases import escalation as rules
-from cases.models import Page, PagingContact
+from cases.models import Calendar, Page, PagingContact
 from cases.tasks import climb_escalations, send_page
 from config.integrations import sms
 from config.integrations.breaker import PartnerDown, PartnerRefuses
@@ -274,3 +274,21 @@ def test_numbers_are_kept_sealed_and_in_one_spelling():
     with pytest.raises(ValidationError, match="area code"):
         duty.keep_contact(user, phone="123")
     assert duty.keep_contact(user, phone="").phone == ""
+
+
+# --- business hours --------------------------------------------------------------------------------------
+def test_a_chain_of_business_hours_wakes_nobody_at_three(companies):
+    """Sunday at three in the morning: the first page goes out when we open."""
+    Calendar.objects.all().delete()
+    of = rota("billing")
+    layer(of, clinician("Bea", roles=["billing"]))
+    policy("specialist", of, around_the_clock=False)
+    with time_machine.travel("2026-03-01T09:00Z", tick=False) as clock:
+        made = escalated(lane="specialist", symptoms="")
+        climb_escalations()
+        assert (made.pages.count(), companies.sent) == (0, [])
+        clock.move_to(made.next_step_at)
+        assert calendars.is_open(calendars.supplier(), made.next_step_at)
+        climb_escalations()
+        climb_escalations()
+    assert companies.channels == ["sms"]

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from cases import calendars, rota_warnings
 from cases import rota as rules
-from cases import rota_warnings
-from cases.models import RotaOverride, RotaWarning
+from cases.models import Calendar, RotaOverride, RotaWarning
 from config.integrations import mail
 from config.integrations.breaker import PartnerDown
 from tests.cases.rotas import CHICAGO, clinician, layer, rota, serves
@@ -293,3 +293,13 @@ def test_no_warning_goes_out_at_three_in_the_morning(mailoutbox):
     rota()
     UserFactory(roles=["lead"])
     assert rota_warnings.tell() == 0
+
+
+def test_a_rota_of_business_hours_has_no_gaps_at_night():
+    Calendar.objects.all().delete()
+    of = rota()
+    of.around_the_clock = False
+    of.save()
+    assert gap_list(of, "2026-03-03T00:00", "2026-03-03T05:00") == []
+    ((start, _end),) = gap_list(of, "2026-03-03T03:00", "2026-03-03T23:00")
+    assert calendars.is_open(calendars.supplier(), local(f"2026-03-{start.replace(' ', 'T')}"))
