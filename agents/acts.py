@@ -100,6 +100,7 @@ ACTS: list[Act] = [
         "complaints.work",
     ),
     Act("incident", _("Part of a mass incident"), "waypoints", "agents:case-incident", "cases.work"),
+    Act("playbook", _("Playbook"), "list-checks", "agents:case-playbooks", "playbooks.run", key="p"),
     Act("macro", _("Run a macro"), "zap", "agents:case-macros", "macros.use", key="m"),
     Act("subject", _("Subject line"), "text-cursor-input", "agents:case-subject", "cases.work"),
     Act(

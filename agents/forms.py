@@ -1,15 +1,18 @@
 """What agents send from the console, as far as it can be judged without the rules."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import AgentPresence, Preferences
 from agents.presence import MOST_CHATS
 from agents.workspace import LONGEST_DRAFT
-from cases import gate
+from cases import gate, snoozing
 from cases.models import Case, Reason, Team
 from portal.access import PERMISSIONS, STAFF_REALM
 from portal.models import Order, Patient, RoleGrant, User
@@ -26,11 +29,29 @@ def desk() -> Any:
 LOCAL_TIME = "%Y-%m-%dT%H:%M"
 
 
+def local(moment: datetime) -> datetime:
+    """By the supplier's clock."""
+    return moment.astimezone(ZoneInfo(settings.SUPPLIER_TIME_ZONE))
+
+
 class LocalTimeField(forms.DateTimeField):
-    """A moment as a browser's own picker gives it, in the supplier's time."""
+    """A moment as a browser's own picker gives it, by the supplier's clock."""
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=LOCAL_TIME)
     input_formats = (LOCAL_TIME, f"{LOCAL_TIME}:%S")  # type: ignore[assignment]
+
+    def to_python(self, value: Any) -> datetime | None:
+        if value in self.empty_values:
+            return None
+        for shape in self.input_formats:
+            try:
+                return snoozing.moment(datetime.strptime(value, shape), ZoneInfo(settings.SUPPLIER_TIME_ZONE))
+            except (ValueError, TypeError):
+                continue
+        raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+
+    def prepare_value(self, value: Any) -> Any:
+        return local(value).strftime(LOCAL_TIME) if isinstance(value, datetime) else value
 
 
 class RefsField(forms.CharField):

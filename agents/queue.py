@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
@@ -61,7 +63,8 @@ def _breached(cases: Cases, actor: User) -> Cases:
 
 
 def _callbacks_today(cases: Cases, actor: User) -> Cases:
-    tomorrow = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    here = timezone.now().astimezone(ZoneInfo(settings.SUPPLIER_TIME_ZONE))
+    tomorrow = here.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     return cases.filter(callbacks__state="scheduled", callbacks__starts_at__lt=tomorrow)
 
 

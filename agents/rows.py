@@ -129,11 +129,14 @@ def _dues(cases: Iterable[Case]) -> dict[int, Due]:
     )
     hours, usual = calendars.known()
     now = timezone.now()
-    return {case.pk: _due(case, hours.get(by_calendar.get(case.pk) or 0, usual), now) for case in running}
+    return {
+        case.pk: _due(case.next_due_at, hours.get(by_calendar.get(case.pk) or 0, usual), now)
+        for case in running
+        if case.next_due_at is not None
+    }
 
 
-def _due(case: Case, hours: Any, now: datetime) -> Due:
-    at: datetime = case.next_due_at
+def _due(at: datetime, hours: Any, now: datetime) -> Due:
     ahead, behind = calendars.between(hours, now, at), calendars.between(hours, at, now)
     return Due(at, int(ahead) if at > now else -max(int(behind), 1), calendars.is_open(hours, now))
 

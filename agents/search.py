@@ -1,22 +1,34 @@
-"""Finding a record: a directory that shows no more than tells one person from another.
+"""Finding a record: a directory that shows no more than tells one person from another, and cases by their words.
 
 Opening what was found takes a case. Every search goes on the trail with whom it showed, and never with the
 words that were typed.
 """
 
+import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from django.db.models import QuerySet
 
+from agents import rows
+from cases import search as cases_by_words
 from cases.models import Case
-from config.security import audit, normal
+from config.security import audit, likeness, normal
+from config.security.blind import words as words_of
+from portal import numbers
 from portal.access import require
 from portal.models import Order, Patient, User
 
 MOST = 20
+MOST_CASES = 8
+MOST_NEAR = 60
 SHORTEST = 2
+DATES = (
+    re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})"),
+    re.compile(r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})"),
+)
 
 
 @dataclass(frozen=True)
@@ -33,28 +45,44 @@ class Person:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found. ``more``: there are others, and another word is needed."""
+    """What a search found. ``more``: there are others, and another word is needed.
+
+    ``next`` is the place further cases begin at; ``wrong`` says what of the search was not understood.
+    """
 
     people: list[Person]
     cases: list[Case]
     by: str
     more: bool = False
+    next: str = ""
+    wrong: str = ""
+    initials: dict[int, str] = field(default_factory=dict)
 
 
 def find(actor: User, words: str) -> Found:
-    """Patients by name, phone, e-mail, account or order number, and cases by number."""
+    """Patients by name, birth date, phone, e-mail, account or order number; cases by number, word and operator."""
     require(actor, "patients.search")
     words = " ".join(words.split())[:120]
     if len(words) < SHORTEST:
         return Found([], [], "")
-    by, patients = _patients(actor, words)
-    found = list(
-        patients.only("ref", "account_number", "first_name", "last_name", "phone", "state")[: MOST + 1]
-    )
-    cases = _cases(actor, words)
-    people = [person(patient, by) for patient in found[:MOST]]
-    _record(found[:MOST], cases, by)
-    return Found(sorted(people, key=lambda one: (one.masked_name, one.account)), cases, by, len(found) > MOST)
+    try:
+        query = cases_by_words.parse(actor, words)
+    except cases_by_words.WrongSearch as wrong:
+        return Found([], [], "", wrong=str(wrong))
+    by, patients = ("words", []) if cases_by_words.has_operators(words) else _patients(actor, words)
+    page = _cases(actor, query, by)
+    _record(patients[:MOST], page.cases, by)
+    people = [person(patient, by) for patient in patients[:MOST]]
+    return Found(people, page.cases, by, len(patients) > MOST, page.next, initials=_initials(page.cases))
+
+
+def more_cases(actor: User, words: str, after: str) -> Found:
+    """The cases that come after a place. Raises NoSuchPlace or WrongSearch."""
+    require(actor, "patients.search")
+    query = cases_by_words.parse(actor, " ".join(words.split())[:120])
+    page = cases_by_words.page(actor, query, after=after)
+    _record([], page.cases, "words")
+    return Found([], page.cases, "words", next=page.next, initials=_initials(page.cases))
 
 
 def cases_of(actor: User, patient: Patient, *, most: int = MOST) -> list[Case]:
@@ -81,44 +109,88 @@ def masked(value: str, shown: int = 1) -> str:
     return f"{value[:shown]}••••" if value else ""
 
 
-def _patients(actor: User, words: str) -> tuple[str, QuerySet[Patient]]:
+# --- people ------------------------------------------------------------------------------------------
+def _patients(actor: User, words: str) -> tuple[str, list[Patient]]:
     """Ask the one index that the shape of the words points to; ``by`` is its name for the trail."""
     everybody = Patient.objects.visible_to(actor)
     for by, is_shaped, narrow in SHAPES:
         if is_shaped(words):
-            return by, narrow(everybody, words)
-    return "name", everybody.filter(name_tokens__matches=words)
+            return by, _by_name(_slim(narrow(everybody, words)))
+    return "name", _named(everybody, words)
+
+
+def _slim(people: QuerySet[Patient]) -> QuerySet[Patient]:
+    return people.only("ref", "account_number", "first_name", "last_name", "phone", "state", "birth_date")
+
+
+def _by_name(people: QuerySet[Patient]) -> list[Patient]:
+    return sorted(people[: MOST + 1], key=lambda one: (one.last_name, one.first_name, one.account_number))
+
+
+def _named(everybody: QuerySet[Patient], words: str) -> list[Patient]:
+    """Those of just this name first, then those whose surname is a slip of the pen away."""
+    rest, born = _without_date(words)
+    typed = words_of(rest)
+    exact = [] if born or not typed else _by_name(_slim(everybody.filter(name_tokens__matches=rest)))
+    if len(exact) > MOST or (len(typed) < 2 and born is None):
+        return exact
+    near = _slim(everybody.filter(likeness__near=(typed, born)))[:MOST_NEAR]
+    known = {one.pk for one in exact}
+    others = [(_slips(one, typed, born), one) for one in near if one.pk not in known]
+    close = sorted((pair for pair in others if pair[0] <= 1), key=lambda pair: (pair[0], pair[1].pk))
+    return [*exact, *(one for _slip, one in close)][: MOST + 1]
+
+
+def _without_date(words: str) -> tuple[str, date | None]:
+    """The words beside a birth date, and the date where one was typed."""
+    for shape in DATES:
+        if match := shape.search(words):
+            try:
+                born = date(int(match["y"]), int(match["m"]), int(match["d"]))
+            except ValueError:
+                continue
+            return words.replace(match[0], " "), born
+    return words, None
+
+
+def _slips(patient: Patient, typed: list[str], born: date | None) -> int:
+    """By how many letters the nearest typed word misses the surname."""
+    names = likeness.surnames(patient.last_name)
+    return min((likeness.distance(word, name) for word in typed for name in names), default=9)
 
 
 def _is_phone(words: str) -> bool:
     digits = [letter for letter in words if letter.isdigit()]
-    return len(digits) >= 7 and not any(letter.isalpha() for letter in words)
-
-
-def _is_number(words: str) -> bool:
-    return any(letter.isdigit() for letter in words) and " " not in words
+    shaped = len(digits) >= 7 and not any(letter.isalpha() for letter in words)
+    return shaped and _without_date(words)[1] is None
 
 
 def _by_number(everybody: QuerySet[Patient], words: str) -> QuerySet[Patient]:
     number = words.upper()
-    of_order = Order.objects.filter(number=number).values("patient")
     by_account = everybody.filter(account_number=number)
-    return by_account if by_account.exists() else everybody.filter(pk__in=of_order)
+    if by_account.exists():
+        return by_account
+    return everybody.filter(pk__in=Order.objects.filter(number=number).values("patient"))
 
 
 Narrow = Callable[[QuerySet[Patient], str], QuerySet[Patient]]
 SHAPES: list[tuple[str, Callable[[str], bool], Narrow]] = [
     ("email", lambda words: "@" in words, lambda people, words: people.filter(email_index__matches=words)),
     ("phone", _is_phone, lambda people, words: people.filter(phone_index__matches=normal.phone(words))),
-    ("number", _is_number, _by_number),
+    ("number", numbers.is_shaped, _by_number),
 ]
 
 
-def _cases(actor: User, words: str) -> list[Case]:
-    if not _is_number(words):
-        return []
-    cases = Case.objects.visible_to(actor).filter(number=words.upper()).select_related("reason")
-    return list(cases.only("number", "state", "channel", "patient_id", "last_contact_at", "reason__label"))
+# --- cases -------------------------------------------------------------------------------------------
+def _cases(actor: User, query: cases_by_words.Query, by: str) -> cases_by_words.Page:
+    """A telephone number or an address names a person: no words are looked for then."""
+    if by in {"phone", "email"}:
+        return cases_by_words.Page([], "")
+    return cases_by_words.page(actor, query, size=MOST_CASES)
+
+
+def _initials(cases: Iterable[Case]) -> dict[int, str]:
+    return {case.pk: rows.initials(case) for case in cases}
 
 
 def _record(patients: Iterable[Patient], cases: Iterable[Case], by: str) -> None:

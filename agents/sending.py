@@ -7,6 +7,7 @@ a task, the sweep or its author's impatience comes first. What is taken back, or
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from celery import current_app
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -40,6 +41,7 @@ def hold(
     attachments: Iterable[uuid.UUID] = (),
     at: datetime | None = None,
     anyway: bool = False,
+    made_from: str = "",
 ) -> HeldReply:
     """Keep a reply that will leave at ``at``, else after the time its author has to take it back.
 
@@ -51,12 +53,13 @@ def hold(
     if at is not None:
         _refuse_odd_time(at, now)
     thread = _thread_of(actor, case)
-    _refuse_unfit(actor, thread, body, client_id, files)
+    _refuse_unfit(actor, thread, body, client_id, files, made_from)
     said = {
         "case": case,
         "conversation": thread,
         "body": body,
         "attachments": files,
+        "made_from": made_from,
         "seen": seen,
         "anyway": anyway,
         "state": "scheduled" if at else "held",
@@ -70,11 +73,18 @@ def hold(
 
 
 def _refuse_unfit(
-    actor: User, thread: Conversation, body: str, client_id: uuid.UUID, files: Iterable[str]
+    actor: User,
+    thread: Conversation,
+    body: str,
+    client_id: uuid.UUID,
+    files: Iterable[str],
+    made_from: str = "",
 ) -> None:
     """What sending would refuse is refused at once, while its author is there."""
     refs = tuple(map(uuid.UUID, files))
-    draft = conversations.draft(actor, thread, body=body, client_id=client_id, attachments=refs)
+    draft = conversations.draft(
+        actor, thread, body=body, client_id=client_id, attachments=refs, made_from=made_from
+    )
     fitness.check(draft, channel=thread.channel, case_id=thread.case_id)
 
 
@@ -110,7 +120,8 @@ def mine(actor: User, ref: uuid.UUID | str) -> HeldReply:
     """One's own reply that is still on its way. Raises HeldReply.DoesNotExist."""
     require(actor, "cases.work")
     waiting = HeldReply.objects.filter(user=actor, state__in=HeldReply.WAITING)
-    return waiting.select_related("case").get(ref=ref)
+    found: HeldReply = waiting.select_related("case").get(ref=ref)
+    return found
 
 
 def undo(actor: User, *, held: HeldReply) -> HeldReply:
@@ -128,7 +139,7 @@ def change(actor: User, *, held: HeldReply, body: str, at: datetime, anyway: boo
     with transaction.atomic():
         kept = _locked(actor, held)
         thread = kept.conversation or _thread_of(actor, kept.case)
-        _refuse_unfit(actor, thread, body, kept.client_id, kept.attachments)
+        _refuse_unfit(actor, thread, body, kept.client_id, kept.attachments, kept.made_from)
         kept.body, kept.release_at, kept.anyway, kept.state = body, at, anyway, "scheduled"
         kept.save(update_fields=["body", "release_at", "anyway", "state"])
         transaction.on_commit(lambda: _announce(kept))
@@ -198,9 +209,8 @@ def _say(held: HeldReply) -> None:
     case = _standing(held.case)
     thread = _open_thread(author, case, held)
     files = tuple(uuid.UUID(ref) for ref in held.attachments)
-    conversations.reply(
-        author, conversation=thread, body=held.body, client_id=held.client_id, attachments=files
-    )
+    said: dict[str, Any] = {"client_id": held.client_id, "attachments": files, "made_from": held.made_from}
+    conversations.reply(author, conversation=thread, body=held.body, **said)
 
 
 def _standing(case: Case) -> Case:

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from cases import (
     attainment,
+    callbacks,
     canned,
     escalation,
     notices,
@@ -17,6 +18,7 @@ from cases import (
 SCHEDULE = {
     "cases.tasks.wake_due_cases": 15,
     "cases.tasks.send_due_notices": 60,
+    "cases.tasks.look_at_callbacks": 60,
     "cases.tasks.send_due_surveys": 60,
     "cases.tasks.count_canned_uses": 3600,
     "cases.tasks.look_at_clocks": 10,
@@ -89,3 +91,9 @@ def wake_due_cases() -> int:
     while (some := snoozing.wake_due()) > 0:
         woken += some
     return woken
+
+
+@shared_task(name="cases.tasks.look_at_callbacks")
+def look_at_callbacks() -> int:
+    """Give promised calls whose slot passed another one. Gives how many were late."""
+    return callbacks.sweep()

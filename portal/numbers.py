@@ -1,8 +1,11 @@
 """Numbers people read aloud: a counter with a check digit, so that a slip of the tongue is noticed."""
 
+import re
+
 from django.db import connection
 
 ACCOUNTS, ORDERS = "portal_account_number", "portal_order_number"
+SHAPE = re.compile(r"[A-Z]{1,4}-\d{1,9}(-\d)?")
 
 
 def check_digit(digits: str) -> int:
@@ -23,6 +26,11 @@ def is_right(number: str) -> bool:
     """Whether the check digit of ``number`` fits. Case and missing hyphens are forgiven."""
     digits = "".join(char for char in number if char.isdigit())
     return len(digits) > 1 and check_digit(digits[:-1]) == int(digits[-1])
+
+
+def is_shaped(word: str) -> bool:
+    """Whether ``word`` looks like one of our numbers, which tell nothing of anybody: ``DME-10001-4``."""
+    return SHAPE.fullmatch(word.upper()) is not None
 
 
 def next_count(sequence: str) -> int:

@@ -41,8 +41,10 @@ def new_case(request: StaffRequest) -> HttpResponseBase:
 def people(request: StaffRequest, number: str) -> HttpResponseBase:
     """Colleagues who can be named in a note with ``@``."""
     case = reached(request, number)
-    found = forms.desk().exclude(pk=request.user.pk).order_by("display_name")[:MOST]
-    return render(request, "agents/case/people.html", {"case": case, "people": found})
+    others = sorted(
+        forms.desk().exclude(pk=request.user.pk), key=lambda person: person.display_name.casefold()
+    )
+    return render(request, "agents/case/people.html", {"case": case, "people": others})
 
 
 @require_GET

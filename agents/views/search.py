@@ -1,6 +1,6 @@
 """Finding a record, and taking down a contact so that it may be opened."""
 
-from django.http import HttpResponseBase
+from django.http import Http404, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -10,6 +10,7 @@ from agents import forms
 from agents import search as directory
 from agents.views.answers import StaffRequest
 from cases import cases as case_rules
+from cases import search as by_words
 from portal.access import door
 from portal.models import Patient
 
@@ -21,9 +22,23 @@ def search(request: StaffRequest) -> HttpResponseBase:
     form = forms.SearchForm(request.POST)
     words = form.cleaned_data["words"] if form.is_valid() else ""
     found = directory.find(request.user, words)
-    return render(
-        request, "agents/search/found.html", {"found": found, "asked": len(words) >= directory.SHORTEST}
-    )
+    shown = {"found": found, "words": words, "asked": len(words) >= directory.SHORTEST}
+    return render(request, "agents/search/found.html", shown)
+
+
+@require_POST
+@door("patients.search", realm="staff")
+def more(request: StaffRequest) -> HttpResponseBase:
+    """Further cases of a search; posted too."""
+    form = forms.SearchForm(request.POST)
+    if not form.is_valid():
+        raise Http404
+    words = form.cleaned_data["words"]
+    try:
+        found = directory.more_cases(request.user, words, request.POST.get("after", ""))
+    except (by_words.WrongSearch, by_words.NoSuchPlace):
+        raise Http404 from None
+    return render(request, "agents/search/cases.html", {"found": found, "words": words})
 
 
 @require_GET

@@ -3,7 +3,6 @@
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -57,8 +56,8 @@ def change(request: StaffRequest, ref: str) -> HttpResponseBase:
     kept = mine_or_404(request, ref)
     if request.method != "POST":
         opened(request, kept.case.number, "case: reply on its way")
-        at = timezone.localtime(kept.release_at)
-        form = forms.HeldForm(initial={"body": kept.body, "at": at, "anyway": kept.anyway})
+        initial = {"body": kept.body, "at": kept.release_at, "anyway": kept.anyway}
+        form = forms.HeldForm(initial=initial)
         return _shown(request, form)
     form = forms.HeldForm(request.POST)
     if not form.is_valid():

@@ -210,6 +210,7 @@ class Case(models.Model):
                 name="open_cases_by_state",
             ),
             models.Index(fields=["-last_contact_at", "-id"], condition=~Q(state="closed"), name="open_cases"),
+            models.Index(fields=["-last_contact_at", "-id"], name="cases_by_last_contact"),
             models.Index(
                 fields=["-last_contact_at", "-id"],
                 condition=Q(owner=None) & ~Q(state="closed"),

@@ -92,7 +92,7 @@ class Near(Lookup):
     prepare_rhs = False
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
-        typed, born = self.rhs  # type: ignore[misc]
+        typed, born = self.rhs
         candidates = self.lhs.output_field.near(typed, born)
         if not candidates:
             raise EmptyResultSet

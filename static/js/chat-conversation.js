@@ -43,9 +43,9 @@ export class Conversation {
   }
 
   // --- saying ----------------------------------------------------------------------------------------
-  send(body, { kind = "reply", attachments = [], choice } = {}) {
+  send(body, { kind = "reply", attachments = [], choice, madeFrom } = {}) {
     const clean = String(body).replaceAll("\0", "").toWellFormed?.() ?? String(body);
-    const entry = { client_id: this.client.uuid(), body: clean, kind, attachments, choice, state: "waiting" };
+    const entry = { client_id: this.client.uuid(), body: clean, kind, attachments, choice, madeFrom, state: "waiting" };
     if (clean.length > LONGEST_BODY) this.#fail(entry, { code: "too_large" });
     else this.#enqueue(entry);
     return entry;
@@ -96,6 +96,7 @@ export class Conversation {
     if (prev) frame.prev = prev;
     if (entry.kind !== "reply") frame.kind = entry.kind;
     if (entry.attachments.length) frame.attachments = entry.attachments;
+    if (entry.madeFrom) frame.made_from = entry.madeFrom;
     if (entry.choice !== undefined) frame.choice = entry.choice;
     return frame;
   }

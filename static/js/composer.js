@@ -40,7 +40,7 @@ export class Composer {
   }
 
   // --- sending ---------------------------------------------------------------------------------------
-  send(anyway = false) {
+  send(anyway = false, throughPortal = false) {
     const form = this.form;
     const body = this.text.value;
     if (!body.trim() && !this.files.length) return;
@@ -48,23 +48,24 @@ export class Composer {
     if (this.files.some((file) => !file.id)) return this.say(this.phrases.uploading);
     const later = Boolean(form.elements.at?.value);
     if (form.dataset.kind === "whisper" || (this.thread.live && !later)) this.bySocket(body);
-    else this.byForm(anyway);
+    else this.byForm(anyway, throughPortal);
   }
 
   bySocket(body) {
     if (!this.thread.talk) return this.say(this.phrases.failed);
-    this.thread.talk.send(body, { kind: this.form.dataset.kind, attachments: this.files.map((file) => file.id) });
+    this.thread.talk.send(body, { kind: this.form.dataset.kind, attachments: this.files.map((file) => file.id), madeFrom: this.form.elements.made_from.value });
     this.clear();
     this.endDraft();
   }
 
-  async byForm(anyway) {
+  async byForm(anyway, throughPortal) {
     const form = this.form;
     if (form.hasAttribute("aria-busy")) return;
     form.setAttribute("aria-busy", "true");
     form.elements.client_id.value ||= crypto.randomUUID();
     const data = new FormData(form);
     if (anyway) data.set("anyway", "on");
+    if (throughPortal) data.set("through_portal", "on");
     data.set("attachments", this.files.map((file) => file.id).join(","));
     const now = Date.now();
     const answer = await fetch(form.action, { method: "POST", body: data, headers: { "X-CSRFToken": csrfToken() } }).catch(() => null);
@@ -93,6 +94,7 @@ export class Composer {
 
   clear() {
     this.form.elements.client_id.value = "";
+    this.form.elements.made_from.value = "";
     this.text.value = "";
     if (this.form.elements.at) this.form.elements.at.value = "";
     this.form.querySelector("details.later")?.removeAttribute("open");
@@ -131,6 +133,7 @@ export class Composer {
 
   input() {
     this.form.elements.client_id.value = "";
+    if (!this.text.value.trim()) this.form.elements.made_from.value = "";
     this.thread.typedAt = Date.now();
     this.thread.talk?.typing(this.form.dataset.kind === "reply" && this.text.value !== "");
     this.suggest();
@@ -179,10 +182,12 @@ export class Composer {
     if (item.dataset.mention) return this.mention(item.dataset.mention);
     const answer = await fetch(item.dataset.fill).catch(() => null);
     if (!answer?.ok) return toast(this.phrases["not-sent"]);
-    const { body } = await answer.json();
+    const { body, made_from: madeFrom, language } = await answer.json();
     const end = this.text.selectionStart;
-    const begin = this.text.value.lastIndexOf("/", end - 1);
+    const begin = item.closest("#canned") ? this.text.value.lastIndexOf("/", end - 1) : end;
     this.text.setRangeText(body, begin, end, "end");
+    this.form.elements.made_from.value = madeFrom;
+    this.text.lang = language;
     document.getElementById("canned").hidden = true;
     this.text.dispatchEvent(new Event("input", { bubbles: true }));
     this.pointAtSlot();

@@ -1,0 +1,159 @@
+"""Calls that customers were promised (R-CHAN-3): a slot within our hours and our capacity, kept or tried again."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from cases import calendars, cases
+from cases.models import Callback, CallbackRules, Case
+from portal.access import System, require
+
+SWEEPER = System("callbacks")
+FARTHEST = timedelta(days=30)
+AT_ONCE = 100
+ONE_SLOT = "SELECT pg_advisory_xact_lock(hashtext('callback slots'), %s)"
+
+
+def rules() -> CallbackRules:
+    """The figures in force."""
+    return CallbackRules.objects.filter(pk=1).first() or CallbackRules(pk=1)
+
+
+def schedule(actor: Any, *, case: Case, phone: str, starts_at: datetime) -> Callback:
+    """Promise a call. ValidationError outside of our hours, in a full slot, or where one is promised already."""
+    require(actor, "cases.work", case)
+    figures = rules()
+    starts_at = slot_of(starts_at, figures)
+    with transaction.atomic():
+        _refuse_slot(starts_at, figures)
+        if Callback.objects.filter(case=case, state="scheduled").exists():
+            raise ValidationError(_("A call is promised on this case already. Change that one."))
+        callback = Callback.objects.create(
+            case=case,
+            phone=phone,
+            starts_at=starts_at,
+            ends_at=starts_at + timedelta(minutes=figures.slot_minutes),
+            made_by=actor if actor.pk else None,
+        )
+        cases.record(actor, case, "callback", {"what": "scheduled", "at": starts_at.isoformat()})
+    return callback
+
+
+def slot_of(moment: datetime, figures: CallbackRules) -> datetime:
+    """The beginning of the slot a moment lies in."""
+    minutes = figures.slot_minutes
+    local = moment.astimezone(ZoneInfo(settings.SUPPLIER_TIME_ZONE)).replace(second=0, microsecond=0)
+    return local - timedelta(minutes=(local.hour * 60 + local.minute) % minutes)
+
+
+def _refuse_slot(starts_at: datetime, figures: CallbackRules) -> None:
+    now = timezone.now()
+    ends_at = starts_at + timedelta(minutes=figures.slot_minutes)
+    if ends_at <= now or starts_at > now + FARTHEST:
+        raise ValidationError({"starts_at": _("Choose a time from now to 30 days ahead.")})
+    hours = calendars.supplier()
+    if calendars.between(hours, starts_at, ends_at) < figures.slot_minutes:
+        raise ValidationError({"starts_at": _("We are closed then. Choose a time within our hours.")})
+    with connection.cursor() as cursor:
+        cursor.execute(ONE_SLOT, [int(starts_at.timestamp()) // 60 % 2**31])
+    if Callback.objects.filter(state="scheduled", starts_at=starts_at).count() >= figures.slot_capacity:
+        raise ValidationError({"starts_at": _("This slot is full. Choose another.")})
+
+
+def move(actor: Any, *, callback: Callback, starts_at: datetime) -> Callback:
+    """Another slot for a call that is still to be made."""
+    require(actor, "cases.work", callback.case)
+    figures = rules()
+    with transaction.atomic():
+        kept = _scheduled(callback)
+        starts_at = slot_of(starts_at, figures)
+        if starts_at != kept.starts_at:
+            _refuse_slot(starts_at, figures)
+        _into_slot(kept, starts_at, figures)
+        cases.record(actor, kept.case, "callback", {"what": "moved", "at": starts_at.isoformat()})
+    return kept
+
+
+def done(actor: Any, *, callback: Callback) -> Callback:
+    """We called, and spoke with them."""
+    return _settle(actor, callback, "done")
+
+
+def cancel(actor: Any, *, callback: Callback) -> Callback:
+    """They want no call any more."""
+    return _settle(actor, callback, "cancelled")
+
+
+def _settle(actor: Any, callback: Callback, state: str) -> Callback:
+    require(actor, "cases.work", callback.case)
+    with transaction.atomic():
+        kept = _scheduled(callback)
+        kept.state, kept.settled_at = state, timezone.now()
+        kept.save(update_fields=["state", "settled_at"])
+        cases.record(actor, kept.case, "callback", {"what": state})
+    return kept
+
+
+def missed(actor: Any, *, callback: Callback) -> Callback:
+    """We called and nobody answered: it is tried again, so often as the rules say, and counted."""
+    require(actor, "cases.work", callback.case)
+    with transaction.atomic():
+        kept = _scheduled(callback)
+        _try_again(actor, kept, rules())
+    return kept
+
+
+def _try_again(actor: Any, kept: Callback, figures: CallbackRules) -> None:
+    kept.tries += 1
+    if kept.tries >= figures.most_tries:
+        kept.state, kept.settled_at = "missed", timezone.now()
+        kept.save(update_fields=["state", "settled_at", "tries"])
+        cases.record(actor, kept.case, "callback", {"what": "missed", "tries": kept.tries})
+        return
+    _anew(actor, kept, figures)
+
+
+def _anew(actor: Any, kept: Callback, figures: CallbackRules) -> None:
+    later = calendars.add(calendars.supplier(), timezone.now(), figures.retry_minutes)
+    _into_slot(kept, calendars.next_opening(calendars.supplier(), slot_of(later, figures)), figures)
+    cases.record(actor, kept.case, "callback", {"what": "again", "at": kept.starts_at.isoformat()})
+
+
+def _into_slot(kept: Callback, starts_at: datetime, figures: CallbackRules) -> None:
+    kept.starts_at, kept.ends_at = starts_at, starts_at + timedelta(minutes=figures.slot_minutes)
+    kept.save(update_fields=["starts_at", "ends_at", "tries", "late"])
+
+
+def sweep() -> int:
+    """Give calls whose slot passed without one another slot, marked late. How many there were."""
+    with transaction.atomic():
+        rows = Callback.objects.select_for_update(skip_locked=True, of=("self",)).select_related("case")
+        passed = rows.filter(state="scheduled", ends_at__lt=timezone.now()).order_by("starts_at")
+        figures = rules()
+        late = list(passed[:AT_ONCE])
+        for callback in late:
+            callback.late = True
+            _anew(SWEEPER, callback, figures)
+    return len(late)
+
+
+def of(actor: Any, case: Case) -> list[Callback]:
+    """The calls of a case, the one still to be made first."""
+    require(actor, "cases.view")
+    found = Callback.objects.visible_to(actor).filter(case=case)
+    return sorted(found, key=lambda one: (one.state != "scheduled", -one.starts_at.timestamp()))
+
+
+def _scheduled(callback: Callback) -> Callback:
+    """Under lock; ValidationError where it was settled meanwhile."""
+    rows = Callback.objects.select_for_update(of=("self",)).select_related("case")
+    kept: Callback | None = rows.filter(pk=callback.pk, state="scheduled").first()
+    if kept is None:
+        raise ValidationError(_("This call was settled meanwhile."))
+    return kept

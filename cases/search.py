@@ -1,0 +1,282 @@
+"""Finding cases by what was said in them, about whom, and what they are: words, quoted words and operators.
+
+Words are looked up as keyed digests, so nothing that somebody types reaches the database in plain, but numbers
+of our own shape. All words of a search stand in one place: the subject, one message, or the patient's name;
+``from:`` ties a name to words said. Each place is asked off its index for one page, from where the last page
+ended, and the pages are merged: the first costs the same among a thousand cases as among a million.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cases.models import Case, Message, Reason, Tag
+from cases.models.cases import CHANNELS
+from cases.people import shown_name
+from config.security import normal
+from config.security.blind import words as words_of
+from portal import numbers
+from portal.access import PERMISSIONS, STAFF_REALM, require
+from portal.models import Patient, RoleGrant, User
+
+PAGE = 20
+MOST_READ = 400  # messages opened in search of quoted words, for one page
+PART = re.compile(r'(?:([A-Za-z_]+):)?(?:"([^"]*)"|(\S+))')
+DAYS_AGO = re.compile(r"(\d{1,3})d")
+
+Cases = QuerySet[Case]
+
+
+class WrongSearch(ValueError):
+    """A search that can't be understood; says in words what is wrong with it."""
+
+
+class NoSuchPlace(ValueError):
+    """A page is asked for from a place that no search of ours has."""
+
+
+@dataclass
+class Query:
+    """A search as it was understood. ``narrow`` are its operators, ``phrases`` its quoted words."""
+
+    words: list[str] = field(default_factory=list)
+    phrases: list[str] = field(default_factory=list)
+    narrow: list[Q] = field(default_factory=list)
+    number: str = ""
+
+    @property
+    def text(self) -> str:
+        return " ".join([*self.words, *self.phrases])
+
+    def __bool__(self) -> bool:
+        return bool(self.words or self.phrases or self.narrow or self.number)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Cases, the one spoken of last first, and the place the next page begins at; "" where there is none."""
+
+    cases: list[Case]
+    next: str
+
+
+# --- reading what was typed --------------------------------------------------------------------------
+def parse(actor: Any, typed: str) -> Query:
+    """Raises WrongSearch, with what exists."""
+    query = Query()
+    for operator, quoted, word in PART.findall(typed):
+        value = quoted or word
+        if operator and f"{operator}:" != value:
+            query.narrow.append(_operator(operator.lower())(actor, value))
+        elif quoted:
+            query.phrases.append(quoted)
+        elif numbers.is_shaped(word) and not query.number:
+            query.number = word.upper()
+        else:
+            query.words += words_of(word)
+    return query
+
+
+def has_operators(typed: str) -> bool:
+    """Whether somebody searches for cases, not only for a person."""
+    return any(operator or quoted for operator, quoted, _word in PART.findall(typed))
+
+
+def _operator(name: str) -> Callable[[Any, str], Q]:
+    if name not in OPERATORS:
+        known = ", ".join(f"{one}:" for one in OPERATORS)
+        raise WrongSearch(
+            _("There is no %(name)s: to search by. There are %(known)s") % {"name": name, "known": known}
+        )
+    return OPERATORS[name]
+
+
+def _choice(operator: str, value: str, known: dict[str, Any]) -> Any:
+    """What ``value`` names among a few known ones. It is compared here and goes nowhere."""
+    if value.casefold() in known:
+        return known[value.casefold()]
+    some = ", ".join(sorted(known)[:12])
+    raise WrongSearch(_("%(operator)s: can be %(known)s.") % {"operator": operator, "known": some})
+
+
+def _from(actor: Any, value: str) -> Q:
+    """The patient, by name, e-mail address, telephone number or account."""
+    people = Patient.objects.visible_to(actor)
+    if "@" in value:
+        found = people.filter(email_index__matches=value)
+    elif numbers.is_shaped(value):
+        found = people.filter(account_number=value.upper())
+    elif sum(letter.isdigit() for letter in value) >= 7:
+        found = people.filter(phone_index__matches=normal.phone(value))
+    elif words_of(value):
+        found = people.filter(name_tokens__matches=value)
+    else:
+        raise WrongSearch(_("from: wants a name, a telephone number, an e-mail address or an account."))
+    return Q(patient__in=found.order_by().values("pk"))
+
+
+def _is(actor: Any, value: str) -> Q:
+    known = {
+        "open": ~Q(state="closed"),
+        "closed": Q(state="closed"),
+        "new": Q(state="new"),
+        "waiting": Q(state="waiting"),
+        "unread": ~Q(state="closed") & Q(unread__gt=0),
+        "mine": Q(owner=getattr(actor, "pk", None)),
+        "unassigned": ~Q(state="closed") & Q(owner=None),
+        "snoozed": Q(snoozed_until__isnull=False),
+        "escalated": ~Q(state="closed") & Q(tier__gt=1),
+        "breached": ~Q(state="closed") & Q(next_due_at__lt=timezone.now()),
+        "urgent": Q(priority=1),
+    }
+    found: Q = _choice("is", value, known)
+    return found
+
+
+def _reason(actor: Any, value: str) -> Q:
+    """A reason by its code or label, or a whole family of them."""
+    known: dict[str, list[int]] = {}
+    for pk, code, label, family in Reason.objects.values_list("pk", "code", "label", "family"):
+        for name in (code, label.casefold(), family):
+            known.setdefault(name, []).append(pk)
+    return Q(reason__in=_choice("reason", value, known))
+
+
+def _tag(actor: Any, value: str) -> Q:
+    known = dict(Tag.objects.values_list("name", "pk"))
+    return Q(pk__in=Case.tags.through.objects.filter(tag=_choice("tag", value, known)).values("case_id"))
+
+
+def _owner(actor: Any, value: str) -> Q:
+    if value.casefold() in {"me", "none"}:
+        return Q(owner=actor.pk if value.casefold() == "me" else None)
+    holders = RoleGrant.objects.filter(role__in=PERMISSIONS["cases.work"]).values("user")
+    desk = User.objects.filter(realm=STAFF_REALM, pk__in=holders)
+    known: dict[str, list[int]] = {}
+    for user in desk:
+        for name in {user.display_name.casefold(), shown_name(user).casefold()}:
+            known.setdefault(name, []).append(user.pk)
+    return Q(owner__in=_choice("owner", value, {"me": [], "none": []} | known))
+
+
+def _channel(actor: Any, value: str) -> Q:
+    return Q(channel=_choice("channel", value, {code: code for code, _label in CHANNELS}))
+
+
+def _order(actor: Any, value: str) -> Q:
+    if not numbers.is_shaped(value):
+        raise WrongSearch(_("order: wants an order number like DME-10001-4."))
+    return Q(order__number=value.upper())
+
+
+def _before(actor: Any, value: str) -> Q:
+    return Q(last_contact_at__lt=_moment("before", value))
+
+
+def _after(actor: Any, value: str) -> Q:
+    return Q(last_contact_at__gte=_moment("after", value))
+
+
+def _moment(operator: str, value: str) -> datetime:
+    """A day's first moment: a date, ``today``, ``yesterday`` or ``30d`` ago."""
+    zone = ZoneInfo(settings.SUPPLIER_TIME_ZONE)
+    today = timezone.now().astimezone(zone).date()
+    named = {"today": today, "yesterday": today - timedelta(days=1)}
+    try:
+        ago = DAYS_AGO.fullmatch(value)
+        day = named.get(value) or (today - timedelta(days=int(ago[1])) if ago else date.fromisoformat(value))
+    except ValueError:
+        words = _("%(operator)s: wants a date like 2026-03-31, today, yesterday or 30d.")
+        raise WrongSearch(words % {"operator": operator}) from None
+    return datetime.combine(day, time(), zone)
+
+
+OPERATORS: dict[str, Callable[[Any, str], Q]] = {
+    "from": _from,
+    "is": _is,
+    "reason": _reason,
+    "before": _before,
+    "after": _after,
+    "tag": _tag,
+    "owner": _owner,
+    "channel": _channel,
+    "order": _order,
+}
+
+
+# --- asking ------------------------------------------------------------------------------------------
+def page(actor: Any, query: Query, *, after: str = "", size: int = PAGE) -> Page:
+    """Cases that fit, from ``after`` on. The caller puts on the trail whom it shows."""
+    require(actor, "cases.view")
+    if not query:
+        return Page([], "")
+    base = Case.objects.visible_to(actor).filter(*query.narrow).select_related("reason", "patient")
+    ordered = _beyond(base, after).order_by("-last_contact_at", "-pk")
+    places = [ordered.filter(number=query.number), ordered.filter(order__number=query.number)]
+    if not query.number:
+        places = list(_places(actor, ordered, query))
+    found = {case.pk: case for place in places for case in _read(place, query, size + 1)}
+    merged = sorted(found.values(), key=lambda case: (case.last_contact_at, case.pk), reverse=True)
+    return Page(merged[:size], _place(merged[size - 1]) if len(merged) > size else "")
+
+
+def _places(actor: Any, ordered: Cases, query: Query) -> Iterator[Cases]:
+    """Where the words may stand."""
+    text = query.text
+    if not words_of(text):
+        yield ordered
+        return
+    yield ordered.filter(subject_tokens__matches=text)
+    yield ordered.filter(Exists(_messages(text).filter(conversation__case=OuterRef("pk"))))
+    if not query.phrases:
+        people = Patient.objects.visible_to(actor).filter(name_tokens__matches=text)
+        yield ordered.filter(patient__in=people.order_by().values("pk"))
+
+
+def _messages(text: str) -> QuerySet[Message]:
+    return Message.objects.filter(body_tokens__matches=text)
+
+
+def _read(place: Cases, query: Query, most: int) -> list[Case]:
+    """A page of one place; where words were quoted, those whose text holds them as they were quoted."""
+    if not query.phrases:
+        return list(place[:most])
+    found: list[Case] = []
+    for case in place[:MOST_READ].iterator(chunk_size=50):
+        if _says(case, query):
+            found.append(case)
+        if len(found) == most:
+            break
+    return found
+
+
+def _says(case: Case, query: Query) -> bool:
+    wanted = [f" {' '.join(words_of(phrase))} " for phrase in query.phrases]
+    bodies = _messages(query.text).filter(conversation__case=case).values_list("body", flat=True)
+    texts = [case.subject, *bodies[:20]]
+    spoken = [f" {' '.join(words_of(text))} " for text in texts]
+    return any(all(phrase in text for phrase in wanted) for text in spoken)
+
+
+def _beyond(cases: Cases, after: str) -> Cases:
+    if not after:
+        return cases
+    stamp, _dot, pk = after.partition(".")
+    try:
+        at, number = datetime.strptime(stamp, "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC), int(pk)
+    except ValueError:
+        raise NoSuchPlace(after[:40]) from None
+    past = Q(last_contact_at__lt=at) | Q(last_contact_at=at, pk__lt=number)
+    return cases.filter(Q(last_contact_at__lte=at), past)
+
+
+def _place(case: Case) -> str:
+    return f"{case.last_contact_at.astimezone(UTC):%Y%m%dT%H%M%S%f}.{case.pk}"

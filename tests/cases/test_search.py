@@ -1,0 +1,230 @@
+"""Finding cases: words as digests, quoted words, operators, places, and what each costs."""
+
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from cases import search
+from cases.models import Case, Message, Tag
+from portal.models import User
+from tests.factories import (
+    CaseFactory,
+    ConversationFactory,
+    OrderFactory,
+    PatientFactory,
+    ReasonFactory,
+    UserFactory,
+    message_in,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def agent() -> User:
+    return UserFactory(roles=["agent"], display_name="Dana Ruiz")
+
+
+def case_saying(*bodies: str, **kwargs: Any) -> Case:
+    case = CaseFactory(**({"subject": ""} | kwargs))
+    thread = ConversationFactory(case=case, patient=case.patient)
+    for body in bodies:
+        message_in(thread, body, role="customer")
+    return case
+
+
+def found(actor: User, typed: str) -> set[str]:
+    return {case.number for case in search.page(actor, search.parse(actor, typed)).cases}
+
+
+def test_words_are_found_in_messages_subjects_and_names(agent: User) -> None:
+    """R-CASE-1: full-text search, over text that is encrypted."""
+    said = case_saying("My mask leaks at night", "Still leaking")
+    about = case_saying("Hello", subject="Mask leaks again")
+    whose = case_saying("Hi", patient=PatientFactory(first_name="Mask", last_name="Leaks"))
+    case_saying("My mask fits", "it leaks no more, but in another message")
+    assert found(agent, "mask leaks") == {said.number, about.number, whose.number}
+    assert found(agent, "LEAKS máský") == set()
+    assert found(agent, "leaking") == {said.number}
+
+
+def test_quoted_words_stand_in_their_order(agent: User) -> None:
+    right = case_saying("The return label came torn.")
+    case_saying("Label the return, please")
+    assert found(agent, '"return label"') == {right.number}
+    assert found(agent, '"return label" torn') == {right.number}
+    assert found(agent, '"label return"') == set()
+
+
+def test_numbers_of_ours_find_their_case(agent: User) -> None:
+    order = OrderFactory(number="DME-10001-4")
+    case = CaseFactory(number="C-10007-1", patient=order.patient, order=order)
+    assert found(agent, "c-10007-1") == found(agent, "dme-10001-4") == {case.number}
+
+
+@pytest.fixture
+def some(agent: User) -> dict[str, Case]:
+    order = OrderFactory(number="DME-10002-2")
+    old = timezone.now() - timedelta(days=40)
+    cases = {
+        "mine": CaseFactory(owner=agent, state="open"),
+        "from": CaseFactory(
+            patient=PatientFactory(first_name="Ana", last_name="Diaz", email="ana@example.org")
+        ),
+        "reason": CaseFactory(reason=ReasonFactory(code="refund", label="Refund status", family="billing")),
+        "tagged": CaseFactory(),
+        "order": CaseFactory(order=order, patient=order.patient),
+        "sms": CaseFactory(channel="sms"),
+        "old": CaseFactory(last_contact_at=old),
+        "closed": CaseFactory(state="closed", closed_at=timezone.now(), disposition="answered"),
+        "unread": CaseFactory(unread=2),
+        "escalated": CaseFactory(tier=3),
+    }
+    cases["tagged"].tags.add(Tag.objects.create(name="vip"))
+    return cases
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("is:mine", "mine"),
+        ("owner:me", "mine"),
+        ("owner:dana", "mine"),
+        ('owner:"Dana Ruiz"', "mine"),
+        ("from:diaz", "from"),
+        ('from:"ana diaz"', "from"),
+        ("from:ana@example.org", "from"),
+        ("reason:refund", "reason"),
+        ('reason:"refund status"', "reason"),
+        ("reason:billing", "reason"),
+        ("tag:vip", "tagged"),
+        ("order:dme-10002-2", "order"),
+        ("channel:sms", "sms"),
+        ("before:30d", "old"),
+        ("is:closed", "closed"),
+        ("IS:unread", "unread"),
+        ("is:escalated", "escalated"),
+        ("is:open is:escalated owner:none", "escalated"),
+    ],
+)
+def test_operators_narrow(agent: User, some: dict[str, Case], typed: str, name: str) -> None:
+    assert found(agent, typed) == {some[name].number}
+
+
+def test_operators_and_words_go_together(agent: User) -> None:
+    diaz = PatientFactory(first_name="Ana", last_name="Diaz")
+    right = case_saying("The refund is late", patient=diaz)
+    case_saying("The refund is late")
+    case_saying("The mask is late", patient=diaz)
+    assert found(agent, "from:diaz refund") == {right.number}
+    assert found(agent, "refund after:yesterday from:diaz") == {right.number}
+    assert found(agent, "refund before:yesterday from:diaz") == set()
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("color:red", "There is no color: to search by. There are from:, is:, reason:, before:"),
+        ("is:green", "is: can be breached, closed, escalated"),
+        ("before:soon", "before: wants a date like 2026-03-31"),
+        ("after:2026-02-30", "after: wants a date"),
+        ("order:x", "order: wants an order number"),
+        ("from:!!", "from: wants a name"),
+        ("channel:fax", "channel: can be chat, email, phone"),
+    ],
+)
+def test_a_wrong_search_says_what_there_is(agent: User, typed: str, words: str) -> None:
+    with pytest.raises(search.WrongSearch, match=words):
+        search.parse(agent, typed)
+
+
+@pytest.mark.parametrize("typed", ["", "   ", '""', ":", "is:", "%", "' or 1=1 --", "\x00x"])
+def test_odd_words_find_nothing(agent: User, typed: str) -> None:
+    case_saying("Hello")
+    assert found(agent, typed) == set()
+
+
+def test_pages_join_without_gap_or_double(agent: User) -> None:
+    """Also where cases share one moment, and where the words stand in several places."""
+    same = timezone.now().replace(microsecond=0)
+    made = set()
+    for index in range(7):
+        at = same - timedelta(hours=index // 3)
+        case = case_saying("refund", subject="refund" if index % 2 else "", last_contact_at=at)
+        made.add(case.number)
+    query, seen, after = search.parse(agent, "refund"), [], ""
+    for _page in range(3):
+        page = search.page(agent, query, after=after, size=3)
+        seen += [case.number for case in page.cases]
+        after = page.next
+    assert (len(seen), set(seen), after) == (7, made, "")
+
+
+@pytest.mark.parametrize("after", ["nonsense", "20260101T000000000000.x", "99999999T000000000000.1"])
+def test_a_place_nobody_was_given_is_refused(agent: User, after: str) -> None:
+    with pytest.raises(search.NoSuchPlace):
+        search.page(agent, search.parse(agent, "refund"), after=after)
+
+
+def test_what_is_typed_never_reaches_the_database_in_plain(agent: User) -> None:
+    """R-SEC-1: not the words, not a name, not what somebody takes for a number."""
+    for typed in (
+        "quintero refund",
+        "from:quintero",
+        '"quintero refund"',
+        "W123quintero9",
+        "owner:quintero",
+        "tag:quintero",
+    ):
+        with CaptureQueriesContext(connection) as queries:
+            try:
+                found(agent, typed)
+            except search.WrongSearch:
+                continue
+        assert not [query for query in queries if "quintero" in query["sql"].lower()], typed
+
+
+@pytest.mark.parametrize(
+    "typed", ["mask leaks", "from:diaz mask", "from:diaz", "C-10007-1", "is:closed", "tag:vip", "before:30d"]
+)
+def test_every_search_is_read_off_indexes(agent: User, typed: str) -> None:
+    Tag.objects.create(name="vip")
+    case_saying("mask")
+    query = search.parse(agent, typed)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    base = Case.objects.visible_to(agent).filter(*query.narrow).order_by("-last_contact_at", "-pk")
+    places = [base.filter(number=query.number)] if query.number else list(search._places(agent, base, query))
+    for place in places:
+        plan = place[:21].explain()
+        assert "Seq Scan on cases_case " not in plan, plan
+        assert "Seq Scan on cases_message" not in plan, plan
+        assert "Seq Scan on portal_patient" not in plan, plan
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_common_word_is_not_gathered_to_its_last_message(agent: User, owner_db: psycopg.Connection) -> None:
+    """Where a word stands in nearly every message, its first page reads a page of cases, whatever there is."""
+    cases = [case_saying("refund") for _ in range(300)]
+    owner_db.execute("ANALYZE cases_case, cases_message, cases_conversation")
+    [*_others, place] = list(search._places(agent, _by_contact(agent), search.parse(agent, "refund")))[:2]
+    plan = place[:21].explain(analyze=True, timing=False)
+    assert "cases_by_last_contact" in plan, plan
+    assert len(cases) == Message.objects.count()
+
+
+def _by_contact(agent: User) -> Any:
+    return Case.objects.visible_to(agent).order_by("-last_contact_at", "-pk")
+
+
+@pytest.mark.parametrize("role", ["warehouse", "technician", "administrator", "patient"])
+def test_only_those_who_may_see_cases_search_them(role: str) -> None:
+    outsider = UserFactory(roles=[role])
+    with pytest.raises(PermissionDenied):
+        search.page(outsider, search.parse(outsider, "refund"))
