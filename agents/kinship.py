@@ -4,14 +4,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from agents.rows import first_line
 from agents.workspace import purpose
-from cases import following, repeats, steering
-from cases.models import Case, CaseLink, Merge, Message
+from cases import repeats, steering
+from cases.models import Case, CaseLink, Follower, Merge, Message, Tag
 from config.security import audit
 from portal.access import allowed, require
 from portal.models import User
@@ -47,20 +48,29 @@ class Kin:
 
 
 def of(actor: User, case: Case) -> Kin:
-    """The relatives of ``case``, on the trail as one entry."""
-    require(actor, "cases.view", case)
+    """The relatives of ``case``, which the caller reached for the actor; on the trail as one entry."""
+    require(actor, "cases.view")
     with audit.acting(purpose=purpose(case)):
         audit.read([case.patient_id] if case.patient_id else [], "case kin", objects=[case])
     to = steering.advised(case)
+    tags, follows = _marks(actor, case)
     return Kin(
         relatives=[*_named(actor, case), *_linked(actor, case)],
         alike=repeats.duplicates(actor, case),
-        tags=list(case.tags.values_list("name", flat=True)),
-        follows=following.follows(actor, case),
+        tags=tags,
+        follows=follows,
         steer_to=to,
         steer_words=steering.words(to, "en") if to else "",
         may_work=allowed(actor, "cases.work"),
     )
+
+
+def _marks(actor: User, case: Case) -> tuple[list[str], bool]:
+    """The names of its tags, and whether the actor follows it."""
+    bears = Tag.objects.filter(cases=OuterRef("pk")).order_by("name").values("name")
+    follows = Follower.objects.filter(case=OuterRef("pk"), user=actor)
+    [(tags, followed)] = Case.objects.filter(pk=case.pk).values_list(ArraySubquery(bears), Exists(follows))
+    return tags, followed
 
 
 def _named(actor: User, case: Case) -> list[Relative]:

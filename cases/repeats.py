@@ -35,8 +35,11 @@ def is_past_reopening(case: Case) -> bool:
 
 
 def duplicates(actor: Any, case: Case) -> list[Case]:
-    """Open cases that may be the same matter: same patient, and the same reason or order. Newest first."""
-    require(actor, "cases.view", case)
+    """Open cases that may be the same matter: same patient, and the same reason or order. Newest first.
+
+    The caller reached ``case`` for the actor.
+    """
+    require(actor, "cases.view")
     same = _same_matter(case)
     if case.patient_id is None or not same or case.state == "closed":
         return []

@@ -148,7 +148,11 @@ DESK_PAGES: list[tuple[str, bool, list[str], int, int]] = [
     ("agents:case-new", True, [], 12, 1),
     ("agents:case-beside", True, [], 12, 1),
     ("agents:case-more", True, [], 12, 1),
-    ("agents:case-kin", True, [], 14, 1),
+    ("agents:case-why", True, [], 12, 0),
+    ("agents:offers", False, [], 12, 0),
+    ("agents:baton", False, [], 12, 0),
+    ("agents:capacity", False, [], 12, 0),
+    ("agents:case-kin", True, [], 12, 1),
 ]
 
 
