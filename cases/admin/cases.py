@@ -1,4 +1,4 @@
-"""The workshop's pages of cases, reasons, teams and canned replies."""
+"""The workshop's pages of cases, reasons and teams."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from cases import cases
-from cases.models import CannedReply, Case, CaseEvent, Reason, Team
+from cases.models import Case, CaseEvent, Team
 from portal.access import STAFF_REALM, allowed, require
 from portal.models import User
 from portal.workshop import WorkshopAdmin
@@ -102,15 +102,6 @@ class CaseAdmin(WorkshopAdmin):
         self.each(request, queryset, lambda case: cases.close(request.user, case=case, **how), _("Closed"))
 
 
-@admin.register(Reason)
-class ReasonAdmin(WorkshopAdmin):
-    works, adds = "cases.manage", True
-    list_display = ("code", "family", "label", "customer_label", "offered", "team", "priority", "active")
-    list_filter = ("family", "offered", "active")
-    list_select_related = ("team",)
-    search_fields = ("code", "label", "customer_label")
-
-
 @admin.register(Team)
 class TeamAdmin(WorkshopAdmin):
     works, adds = "cases.manage", True
@@ -127,11 +118,3 @@ class TeamAdmin(WorkshopAdmin):
         field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
         field.label_from_instance = lambda user: user.display_name
         return field
-
-
-@admin.register(CannedReply)
-class CannedReplyAdmin(WorkshopAdmin):
-    sees, works, adds = "admin.use", "canned.manage", True
-    list_display = ("shortcut", "language", "title", "active")
-    list_filter = ("language", "active")
-    search_fields = ("shortcut", "title", "body")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 from django.utils import timezone
 
 from cases import bulk, cases, kin, tags
@@ -212,3 +213,23 @@ def test_an_assignment_that_is_not_ones_to_make_is_refused_row_by_row(agent: Use
         agent, numbers=[case.number], act=lambda found: cases.assign(agent, case=found, to=other)
     )
     assert (row.done, row.words) == (False, "This is not yours to do.")
+
+
+# --- the workshop ------------------------------------------------------------------------------------
+def test_supervisors_change_reasons_their_gate_and_the_windows(staff_client: Any) -> None:
+    reason, client = ReasonFactory(), staff_client("supervisor")
+    rows = {"close_rules-TOTAL_FORMS": "1", "close_rules-INITIAL_FORMS": "0", "close_rules-0-asks": "order"}
+    kept = {
+        name: getattr(reason, name)
+        for name in ("code", "family", "label", "customer_label", "customer_label_es")
+    }
+    address = reverse("admin:cases_reason_change", args=[reason.pk])
+    client.post(address, kept | rows | {"priority": "1", "lane": "equipment_down", "active": "on"})
+    reason.refresh_from_db()
+    assert (reason.priority, reason.lane, reason.close_rules.get().asks) == (1, "equipment_down", "order")
+    add = reverse("admin:cases_caserules_add")
+    figures = {"reopen_days": "10", "repeat_days": "14", "merge_undo_hours": "48", "bulk_most": "0"}
+    assert "greater than or equal to 1" in client.post(add, figures).content.decode()
+    client.post(add, figures | {"bulk_most": "50"})
+    assert (CaseRules.now().reopen_days, CaseRules.now().bulk_most) == (10, 50)
+    assert client.get(add).status_code == 403
