@@ -5,7 +5,7 @@ an hour longer or shorter, and never leaves a hole or counts an hour for two.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cases import calendars
+from cases.calendars import Hours
 from cases.models import Rota, RotaLayer, RotaMember, RotaOverride
 from portal.access import allowed, require
 from portal.models import User
@@ -97,7 +98,8 @@ class Plan:
 
     rota: Rota
     layers: tuple[Layer, ...] = ()
-    overrides: tuple[RotaOverride, ...] = field(default=())
+    overrides: tuple[RotaOverride, ...] = ()
+    hours: Hours | None = None  # in which somebody is wanted; None: always
 
     def on_duty(self, at: datetime) -> list[User]:
         stands_in = next((one.user for one in self.overrides if _covers(one, at)), None)
@@ -123,9 +125,9 @@ class Plan:
 
     def _wanted(self, gap: Stretch) -> Stretch | None:
         """A gap from the first moment that somebody is wanted in it; None where nobody is."""
-        if self.rota.around_the_clock:
+        if self.hours is None:
             return gap
-        opens = calendars.next_opening(calendars.supplier(), gap.start)
+        opens = calendars.next_opening(self.hours, gap.start)
         return Stretch(opens, gap.end) if opens < gap.end else None
 
     def _edges(self, start: datetime, end: datetime) -> list[datetime]:
@@ -146,7 +148,7 @@ def _without_first(serving: list[User | None]) -> list[User | None]:
 
 # --- asked of a rota ---------------------------------------------------------------------------------
 def plan(rota: Rota) -> Plan:
-    """The rota with all it takes to reckon, in four queries at most."""
+    """The rota with all it takes to reckon, in six queries at most."""
     return plans(Rota.objects.filter(pk=rota.pk))[0]
 
 
@@ -156,12 +158,13 @@ def plans(rotas: Any) -> list[Plan]:
     layers = RotaLayer.objects.prefetch_related(Prefetch("members", people), "restrictions")
     stand_ins = RotaOverride.objects.select_related("user").order_by("-pk")
     found = rotas.prefetch_related(Prefetch("layers", layers), Prefetch("overrides", stand_ins))
-    return [_reckoned(rota) for rota in found]
+    office = calendars.supplier()
+    return [_reckoned(rota, None if rota.around_the_clock else office) for rota in found]
 
 
-def _reckoned(rota: Rota) -> Plan:
+def _reckoned(rota: Rota, hours: Hours | None) -> Plan:
     layers = tuple(_layer(rota, layer) for layer in rota.layers.all())
-    return Plan(rota, layers, tuple(rota.overrides.all()))
+    return Plan(rota, layers, tuple(rota.overrides.all()), hours)
 
 
 def _layer(rota: Rota, layer: RotaLayer) -> Layer:

@@ -3,10 +3,13 @@
 from datetime import date, time
 from typing import Any
 
+from django.utils import timezone
+
 from cases.models import (
     Case,
     Escalation,
     EscalationPolicy,
+    Page,
     PagingContact,
     PolicyStep,
     Rota,
@@ -50,7 +53,11 @@ def serves(of: RotaLayer, start: str, end: str, weekday: int | None = None) -> R
 def policy(lane: str = "clinical", of: Rota | None = None, *steps: dict[str, Any], **values: Any) -> Any:
     """A chain: by default whoever is on duty by text, then whoever stands behind them, ten minutes each."""
     made = EscalationPolicy.objects.create(
-        code=f"{lane}-{values.get('family', '')}", name=lane.title(), lane=lane, rota=of, **values
+        code=values.pop("code", f"{lane}-{values.get('family', '')}"),
+        name=lane.title(),
+        lane=lane,
+        rota=of,
+        **values,
     )
     chain = steps or ({"who": "on_duty"}, {"who": "backup"})
     for place, step in enumerate(chain, 1):
@@ -70,6 +77,23 @@ def clinical_desk() -> tuple[User, User, EscalationPolicy]:
 def open_case(**kwargs: Any) -> Case:
     case: Case = CaseFactory(state="open", **kwargs)
     return case
+
+
+def busy_night(case: Case, rows: int) -> None:
+    """A rota of so many layers with so many people, and as many escalations of one case, each with pages."""
+    of = rota(f"night-{case.pk}")
+    for rank in range(1, rows + 1):
+        serves(layer(of, *(UserFactory(roles=["clinician"]) for _ in range(2)), rank=rank), "20:00", "03:00")
+    chain = policy("manager", of, code=f"night-{case.pk}", active=False)
+    now = timezone.now()
+    for _ in range(rows):
+        ended: dict[str, Any] = {"state": "resolved", "ended_at": now, "acknowledge_by": now, "due_at": now}
+        made = Escalation.objects.create(
+            case=case, policy=chain, lane="manager", tier=3, why="Night", **ended
+        )
+        for channel in ("console", "sms"):
+            person = UserFactory(roles=["clinician"])
+            Page.objects.create(escalation=made, person=person, channel=channel, step=1)
 
 
 def paged(escalation: Escalation) -> list[tuple[str, str, str]]:

@@ -241,6 +241,27 @@ MUTATIONS = [
         "",
         "tests/agents/test_context.py -k unmasking",
     ),
+    Mutation(
+        "signature of a call",
+        "config/integrations/telephony.py",
+        "return bool(token) and hmac.compare_digest(",
+        "return True or hmac.compare_digest(",
+        "tests/cases/test_voice.py tests/config/test_telephony.py -k forged or altered",
+    ),
+    Mutation(
+        "claim of a page",
+        "cases/paging.py",
+        'filter(pk=page_id, state__in=["due", "sending"], due_at__lte=now)',
+        "filter(pk=page_id)",
+        "tests/cases/test_paging.py -k doubled_run",
+    ),
+    Mutation(
+        "lock of an escalation",
+        "cases/escalation.py",
+        "Escalation.objects.select_for_update(no_key=True).get(pk=escalation.pk)",
+        "Escalation.objects.get(pk=escalation.pk)",
+        "tests/cases/test_escalation.py -k two_at_once",
+    ),
 ]
 
 

@@ -23,6 +23,7 @@ from portal import consent
 from portal.access import System
 from portal.models import AccessEntry, LookAlike, Patient, Referral
 from tests import factories
+from tests.cases import rotas
 from tests.people import signed_in
 
 # Transactions, and the clock of idle time, which is written down once in five seconds.
@@ -134,6 +135,7 @@ def desk(patient: Patient, rows: int) -> str:
         one = factories.ConversationFactory(case=case, patient=patient)
         case.last_message = factories.message_in(one, "Hello", role="customer")
         case.save()
+    rotas.busy_night(case, rows)
     return str(case.number)
 
 
@@ -153,6 +155,9 @@ DESK_PAGES: list[tuple[str, bool, list[str], int, int]] = [
     ("agents:baton", False, [], 12, 0),
     ("agents:capacity", False, [], 12, 0),
     ("agents:case-kin", True, [], 12, 1),
+    ("agents:case-escalate", True, [], 12, 0),
+    ("agents:escalations-banner", False, [], 12, 0),
+    ("agents:rota", False, [], 12, 0),
 ]
 
 
