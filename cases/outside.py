@@ -40,7 +40,7 @@ ILLNESS = re.compile(
     re.IGNORECASE,
 )
 CODE = re.compile(r"\b(?:[A-TV-Z]\d{2}\.\d{1,4}|[AEK]\d{4})\b")
-CLINICIAN = re.compile(r"\b(?:dra?\.|doctora?)\s+[A-ZÁÉÍÓÚÑ]\w+")
+CLINICIAN = re.compile(r"\b(?i:dra?\.|dra?(?=\s)|doctora?)\s+[A-ZÁÉÍÓÚÑ]\w+")
 MONEY = re.compile(r"\$\s?\d|\b\d+(?:\.\d\d)?\s?(?:dollars|d[oó]lares)\b", re.IGNORECASE)
 
 KINDS: dict[str, Any] = {

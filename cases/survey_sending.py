@@ -31,7 +31,8 @@ def send(invitation_id: int) -> bool:
     """Send one that is due; a second run finds it settled. Whether it went out."""
     with transaction.atomic():
         rows = SurveyInvitation.objects.select_for_update(skip_locked=True, of=("self",))
-        asked = rows.select_related("case", "patient", "survey").filter(pk=invitation_id, state="due").first()
+        rows = rows.select_related("case", "patient", "survey").filter(pk=invitation_id, state="due")
+        asked: SurveyInvitation | None = rows.first()
         if asked is None:
             return False
         _alone_with(asked.patient)

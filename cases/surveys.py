@@ -223,7 +223,7 @@ def see_to(actor: Any, *, case: Case, note: str) -> SurveyFollowUp:
         raise ValidationError({"note": _("Say what came of it.")})
     with transaction.atomic():
         rows = SurveyFollowUp.objects.select_for_update(of=("self",))
-        found = rows.filter(answer__invitation__case=case, done_at=None).first()
+        found: SurveyFollowUp | None = rows.filter(answer__invitation__case=case, done_at=None).first()
         if found is None:
             raise ValidationError(_("Somebody has seen to it already."))
         found.done_at, found.done_by, found.note = timezone.now(), actor, redact(note.strip()).text
@@ -253,6 +253,14 @@ class Line:
     @property
     def returned(self) -> float:
         return self.answered / self.asked
+
+    @property
+    def share_percent(self) -> int | None:
+        return None if self.share is None else round(100 * self.share)
+
+    @property
+    def returned_percent(self) -> int:
+        return round(100 * self.returned)
 
 
 def results(actor: Any, *, by: str, since: datetime, until: datetime | None = None) -> list[Line]:

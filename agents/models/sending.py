@@ -38,6 +38,7 @@ class HeldReply(models.Model):
     body = EncryptedTextField()
     attachments = models.JSONField(default=list, blank=True, help_text=_("References of documents."))
     client_id = models.UUIDField()
+    made_from = models.CharField(max_length=24, blank=True, help_text=_("The reply kept ready behind it."))
     seen = models.BigIntegerField(default=0)
     state = models.CharField(max_length=10, choices=STATES, default="held")
     anyway = models.BooleanField(default=False, help_text=_("Goes out even where the customer writes first."))

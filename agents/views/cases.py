@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -11,10 +11,11 @@ from django.views.decorators.http import require_GET, require_POST
 from agents import acts, context, forms, queue, sending, timeline, workspace
 from agents.views.answers import StaffRequest
 from agents.views.queue import frame, view_or_404
-from cases import canned, conversations
 from cases import cases as case_rules
+from cases import conversations
+from cases import sending as fitness
 from cases.drafts import Refused
-from cases.models import CannedReply, Case
+from cases.models import Case
 from portal import invitations
 from portal.access import allowed, door
 
@@ -141,27 +142,8 @@ def invite(request: StaffRequest, number: str) -> HttpResponseBase:
         invitations.invite_patient(request.user, patient=found.patient)
         said = _("The invitation is on its way to the address on file.")
     except ValueError:
-        said = _("There is no e-mail address on file: ask for one first.")
+        said = _("No e-mail address on file may be used for this: there is none, or it is too new.")
     return render(request, "agents/case/invited.html", {"said": said})
-
-
-@require_GET
-@door("cases.work", realm="staff")
-def canned_replies(request: StaffRequest, number: str) -> HttpResponseBase:
-    found = reached(request, number)
-    return render(
-        request, "agents/case/canned.html", {"case": found, "replies": canned.offered(request.user, found)}
-    )
-
-
-@require_GET
-@door("cases.work", realm="staff")
-def canned_reply(request: StaffRequest, number: str, pk: int) -> HttpResponseBase:
-    """A reply filled for this case: what goes into the composer, and what of it is still to be written."""
-    found = opened(request, number, "case: canned reply")
-    reply = get_object_or_404(CannedReply, pk=pk, active=True)
-    filled = canned.fill(request.user, reply, found)
-    return JsonResponse({"body": filled.body, "missing": filled.missing})
 
 
 @require_POST
@@ -190,6 +172,8 @@ def say(request: StaffRequest, number: str) -> HttpResponseBase:
         if _waits(request, found, said):
             return _held(request, found, said)
         _say(request, found, said)
+    except fitness.Unfit as unfit:
+        return _unfit(request, found, unfit)
     except Refused as refused:
         return _not_sent(request, refused.detail)
     except ValidationError as error:
@@ -206,7 +190,7 @@ def _overtaken(request: StaffRequest, case: Case, said: dict[str, Any]) -> Any:
 
 def _waits(request: StaffRequest, case: Case, said: dict[str, Any]) -> bool:
     """Whether it leaves later, or after a while in which it can be taken back; never what is live."""
-    if said["kind"] != "reply" or said["now"]:
+    if said["kind"] != "reply" or said["now"] or said["through_portal"]:
         return False
     if said["at"] is not None:
         return True
@@ -225,21 +209,26 @@ def _held(request: StaffRequest, case: Case, said: dict[str, Any]) -> HttpRespon
         attachments=said["attachments"],
         at=said["at"],
         anyway=said["even_if"],
+        made_from=said["made_from"],
     )
     shown = {"held": sending.of(request.user, case), "case": case}
     return render(request, "agents/case/held.html", shown, status=202)
 
 
 def _say(request: StaffRequest, case: Case, said: dict[str, Any]) -> None:
+    words = {"body": said["body"], "client_id": said["client_id"], "made_from": said["made_from"]}
+    if said["through_portal"] and said["kind"] == "reply":
+        fitness.through_portal(request.user, case=case, **words)
+        return
     thread = timeline.speaking(timeline.conversations(request.user, case)) or conversations.thread_of(case)
     write = conversations.note if said["kind"] == "note" else conversations.reply
-    write(
-        request.user,
-        conversation=thread,
-        body=said["body"],
-        client_id=said["client_id"],
-        attachments=said["attachments"],
-    )
+    write(request.user, conversation=thread, attachments=said["attachments"], **words)
+
+
+def _unfit(request: StaffRequest, case: Case, unfit: fitness.Unfit) -> HttpResponseBase:
+    """What may not leave the house can go through the portal, by one click."""
+    shown = {"words": unfit.detail, "may_go_through_portal": fitness.may_go_through_portal(case)}
+    return render(request, "agents/case/unfit.html", shown, status=422)
 
 
 def _not_sent(request: StaffRequest, words: str) -> HttpResponseBase:
