@@ -262,6 +262,10 @@ def _escalations(actor: User, patient: Patient, case: Case) -> list[duty.Shown] 
     return duty.of_case(actor, case) or None
 
 
+def _playbook(actor: User, patient: Patient, case: Case) -> Case:
+    return case
+
+
 def _log(actor: User, patient: Patient, case: Case) -> list[AccessEntry]:
     entries = AccessEntry.objects.filter(subjects__contains=[patient.pk]).select_related("actor")
     return list(entries.order_by("-timestamp")[:LOG])
@@ -274,6 +278,7 @@ PANELS = [
     Panel(
         "coverage", _("Coverage"), "shield-check", "coverage.view", _coverage, first=True, what="insurance"
     ),
+    Panel("playbook", _("Playbook"), "list-checks", "playbooks.run", _playbook),
     Panel("clocks", _("Clocks"), "timer", "cases.view", _clocks),
     Panel("escalations", _("Escalations"), "siren", "cases.escalate", _escalations),
     Panel("devices", _("Devices at home"), "monitor-smartphone", "orders.view", _devices, what="orders"),

@@ -39,8 +39,8 @@ def matter(actor: Any, number: str) -> Matter | None:
     rows = spoken.select_related("case__patient").only("started_at", *fields).order_by("-started_at")
     if threads := list(rows.annotate(playbook=_playbook("case"))[:MOST]):
         return matter_of(cast(Case, threads[0].case), threads, threads[0].playbook)
-    cases = Case.objects.visible_to(actor).filter(pk=number).annotate(playbook=_playbook("pk"))
-    case: Any = cases.first()
+    cases = Case.objects.visible_to(actor).filter(pk=number).select_related("patient")
+    case: Any = cases.annotate(playbook=_playbook("pk")).first()
     return None if case is None else matter_of(case, [], case.playbook)
 
 

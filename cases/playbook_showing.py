@@ -17,8 +17,9 @@ from cases.facts import Facts
 from cases.models import PlaybookRun, PlaybookStepTaken
 from cases.people import shown_name
 from cases.playbook_actions import ACTIONS, Action
-from cases.playbook_content import CHANNELS, Content, Field, Step
+from cases.playbook_content import CHANNELS, KINDS, Content, Field, Step
 from config.security import audit
+from portal import orders
 from portal.access import require
 from portal.levels import Standing
 
@@ -68,33 +69,39 @@ class Shown:
     run: PlaybookRun
     step: Step
     place: int
-    of: int
     standing: Standing
     held: bool
     words: Words | None
     asked: tuple[Collected, ...]
+    taken: tuple[Taken, ...]
     action: Action | None
     acted: str
     mine: bool
     skippable: bool
 
+    @property
+    def shown_kind(self) -> str:
+        return str(KINDS[self.step.kind])
+
 
 def show(actor: Any, run: PlaybookRun, *, channel: str = "", language: str = "") -> Shown:
-    """The step at hand, in the customer's language and for the channel they are spoken to on."""
-    require(actor, "playbooks.run", run)
-    content = playbooks.content_of(run)
-    step, standing = content.steps[run.at_step], playbooks.standing_of(actor, run)
+    """The step at hand, in the customer's language and for the channel they are spoken to on, and what was done
+    before it. One entry on the trail.
+    """
+    require(actor, "playbooks.run")
+    content, standing = playbooks.content_of(run), playbooks.standing_of(actor, run)
+    step = content.steps[run.at_step]
     held = step.kind != "verify" and standing.level < step.level
-    _tell(run, "playbook step")
+    _tell(run)
     return Shown(
         run=run,
         step=step,
         place=len(run.path) + 1,
-        of=len(content.steps),
         standing=standing,
         held=held,
-        words=None if held else _words(actor, run, content, step, channel, language),
+        words=None if held else _words(actor, run, content, standing, channel, language),
         asked=_opened(content, step.fields, run.collected, standing),
+        taken=tuple(_taken(content, taken, standing) for taken in run.taken.select_related("actor")),
         action=ACTIONS.get(step.action),
         acted=run.acted.get(step.code, ""),
         mine=run.agent_id == getattr(actor, "pk", None),
@@ -102,45 +109,43 @@ def show(actor: Any, run: PlaybookRun, *, channel: str = "", language: str = "")
     )
 
 
-def history(actor: Any, run: PlaybookRun) -> list[Taken]:
-    """What was done at each step, oldest first."""
-    require(actor, "cases.view", run)
-    content, standing = playbooks.content_of(run), playbooks.standing_of(actor, run)
-    _tell(run, "playbook history")
-    return [_taken(content, taken, standing) for taken in run.taken.select_related("actor")]
-
-
 def language_of(run: PlaybookRun) -> str:
     return run.case.patient.language if run.case.patient else "en"
 
 
 # --- underneath --------------------------------------------------------------------------------------
-def _tell(run: PlaybookRun, what: str) -> None:
+def _tell(run: PlaybookRun) -> None:
     if run.case.patient_id:
         with audit.acting(purpose=f"case:{run.case_id}"):
-            audit.read([run.case.patient_id], what, objects=[run])
+            audit.read([run.case.patient_id], "playbook", objects=[run])
 
 
 def _words(
-    actor: Any, run: PlaybookRun, content: Content, step: Step, channel: str, language: str
+    actor: Any, run: PlaybookRun, content: Content, standing: Standing, channel: str, language: str
 ) -> Words | None:
     language = language or language_of(run)
+    step = content.steps[run.at_step]
     script = content.script(step, channel if channel in CHANNELS else run.case.channel, language)
     if not script:
         return None
+    order = run.case.order
+    known = Facts(actor, run.case, order, orders.parcel(order) if order else None, standing)
     with translation.override(language):
-        return _filled(script, facts.of(actor, run.case), content, run.collected)
+        return _filled(script, known, content, run.collected)
 
 
 def _filled(script: str, known: Facts, content: Content, collected: Mapping[str, str]) -> Words:
-    """Facts of the case first, then what this run has collected. What is not known stays in braces."""
+    """Facts of the case first, then what this run has collected. What is not known, or not open to whom we speak
+    with, stays in braces.
+    """
     missing = []
 
     def put(match: re.Match[str]) -> str:
         name = match[1]
         value = facts.value(name, known)
-        if not value and name in content.fields:
-            value = playbook_values.shown(content.fields[name], collected.get(name, ""))
+        field = content.fields.get(name)
+        if not value and field is not None and not hides(field, known.standing):
+            value = playbook_values.shown(field, collected.get(name, ""))
         if not value:
             missing.append(name)
         return value or match[0]

@@ -240,9 +240,8 @@ def _at(
     if fresh.state != "running":
         raise ValidationError(_("This playbook has ended."))
     if not anybodys and fresh.agent_id not in (None, actor.pk):
-        raise ValidationError(
-            _("%(who)s has this playbook in hand: take it over first.") % {"who": fresh.agent.display_name}
-        )
+        words = _("%(who)s has this playbook in hand: take it over first.")
+        raise ValidationError(words % {"who": shown_name(fresh.agent)})
     content = content_of(fresh)
     return fresh, content, content.steps[fresh.at_step]
 
