@@ -186,7 +186,8 @@ async function openDialog(address) {
   const dialog = document.getElementById("work");
   await globalThis.htmx.ajax("GET", address, { target: dialog.querySelector("[data-dialog-body]"), swap: "innerHTML" });
   if (!dialog.open) dialog.showModal();
-  dialog.querySelector("form :is(input:not([type=hidden]), select, textarea)")?.focus();
+  const first = dialog.querySelector("[data-focus]") ?? dialog.querySelector("form :is(input:not([type=hidden]), select, textarea)");
+  first?.focus();
 }
 
 function bulk() {
