@@ -1,6 +1,6 @@
 """The workshop's pages of the floor: who can do what, how much they carry, how teams are served, and shifts."""
 
-from typing import Any
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin
 from django.db.models import Model
@@ -29,7 +29,7 @@ class OfAgentAdmin(WorkshopAdmin):
     """Rows of somebody of the staff, shown and chosen by name."""
 
     works, adds = "floor.manage", True
-    list_select_related: Any = ("user",)
+    list_select_related: ClassVar[Any] = ("user",)
 
     @admin.display(description=_("Agent"), ordering="user")
     def agent(self, row: Any) -> str:
@@ -62,7 +62,7 @@ class SkillAdmin(WorkshopAdmin):
 class AgentSkillAdmin(Removable, OfAgentAdmin):
     list_display = ("agent", "skill", "level")
     list_filter = ("skill", "level")
-    list_select_related = ("user", "skill")
+    list_select_related: ClassVar[Any] = ("user", "skill")
     search_fields = ("skill__code",)
 
 
@@ -102,10 +102,8 @@ class AgentPresenceAdmin(OfAgentAdmin):
 
     @admin.action(description=_("Put offline; what they serve goes to others"))
     def put_offline(self, request: HttpRequest, queryset: Any) -> None:
-        rows = queryset.select_related("user")
-        self.each(
-            request, rows, lambda row: presence.put_offline(request.user, user=row.user), _("Put offline")
-        )
+        by, rows = cast(User, request.user), queryset.select_related("user")
+        self.each(request, rows, lambda row: presence.put_offline(by, user=row.user), _("Put offline"))
 
 
 @admin.register(TeamRouting)

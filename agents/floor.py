@@ -80,10 +80,14 @@ def setting() -> Setting:
     demands = SkillDemand.objects.filter(active=True, skill__active=True)
     return Setting(
         rules=rules(),
-        loads={load.channel: load for load in ChannelLoad.objects.all()},
+        loads=_loads(),
         demands=list(demands.select_related("skill", "wider_skill")),
         teams={routing.team_id: routing for routing in TeamRouting.objects.all()},
     )
+
+
+def _loads() -> dict[str, ChannelLoad]:
+    return {load.channel: load for load in ChannelLoad.objects.all()}
 
 
 def any_pushed() -> bool:
@@ -310,8 +314,10 @@ class Load:
 
 def load_of(presence: AgentPresence) -> Load:
     """How one agent stands. How many chats at once is said apart."""
-    known = setting()
-    [agent] = agents_of([presence], known)
+    known = Setting(rules(), _loads(), [], {})
+    whose = presence.user_id
+    own = _capacities([whose])[whose]
+    agent = _agent(presence, {}, set(), own, _counts([whose])[whose], known)
     usual = {channel: load.capacity for channel, load in known.loads.items() if channel != "chat"}
     own = _capacities([presence.user_id])[presence.user_id]
     return Load(agent.used, max(agent.room_in_all, Decimal(0)), {"": known.rules.units_in_all, **usual}, own)

@@ -6,12 +6,10 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from agents.forms import PersonField
 from agents.models import AgentPresence, Offer
 from agents.presence import MOST_CHATS
 from agents.shifts import Baton, Given
 from cases.models.cases import CHANNELS
-from portal.models import User
 
 LONGEST_SUMMARY = 2000
 MOST_UNITS = 100
@@ -51,16 +49,15 @@ class BatonForm(forms.Form):
     def __init__(self, *args: Any, baton: Baton, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.baton = baton
-        people = User.objects.filter(pk__in=[user.pk for user in baton.receivers])
+        self.people = {str(user.ref): user for user in baton.receivers}
+        people = [
+            ("", _("Back into the line")),
+            *((ref, user.display_name) for ref, user in self.people.items()),
+        ]
         for piece in baton.pieces:
             number = piece.case.number
-            self.fields[f"to_{number}"] = PersonField(
-                people,
-                label=_("To"),
-                to_field_name="ref",
-                required=False,
-                empty_label=_("Back into the line"),
-                initial=piece.to.ref if piece.to else None,
+            self.fields[f"to_{number}"] = forms.ChoiceField(
+                label=_("To"), choices=people, required=False, initial=str(piece.to.ref) if piece.to else ""
             )
             self.fields[f"words_{number}"] = forms.CharField(
                 label=_("What they should know"),
@@ -81,6 +78,9 @@ class BatonForm(forms.Form):
         """As shifts.hand_over takes it."""
         said = self.cleaned_data
         return {
-            piece.case.pk: (said[f"to_{piece.case.number}"], said[f"words_{piece.case.number}"])
+            piece.case.pk: (
+                self.people.get(said[f"to_{piece.case.number}"]),
+                said[f"words_{piece.case.number}"],
+            )
             for piece in self.baton.pieces
         }

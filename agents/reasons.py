@@ -1,5 +1,6 @@
 """Why a contact came to an agent, in words. What is kept of a decision are codes and figures alone."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -13,14 +14,22 @@ from cases.people import shown_name
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
-def in_words(offer: Offer) -> str:
-    """One short line for whoever was chosen and whoever wonders."""
+def skill_names() -> dict[str, str]:
+    return dict(Skill.objects.values_list("code", "name"))
+
+
+def in_words(offer: Offer, names: Mapping[str, str] | None = None) -> str:
+    """One short line for whoever was chosen and whoever wonders. ``names`` are those of ``skill_names``."""
     if offer.giver is not None:
         given = _("Handed on by %(name)s at the end of their shift") if offer.kind == "baton" else _(
             "Handed on by %(name)s"
         )  # fmt: skip
         return given % {"name": shown_name(offer.giver)}
-    parts = [part for part in (*_place(offer.why), _choice(offer.why)) if part]
+    parts = [
+        part
+        for part in (*_place(offer.why), _choice(offer.why, skill_names() if names is None else names))
+        if part
+    ]
     return " · ".join(parts)
 
 
@@ -36,14 +45,13 @@ def _place(why: dict[str, Any]) -> list[str]:
     return [str(part) for part in (lane, urgent, promised, waited)]
 
 
-def _choice(why: dict[str, Any]) -> str:
+def _choice(why: dict[str, Any], names: Mapping[str, str]) -> str:
     """What made it theirs."""
     rule = {
         "last_agent": _("had this customer last"),
         "fewest": _("carries the least of those who can take it"),
         "turn": _("next in turn among equals"),
     }.get(why.get("rule", ""), "")
-    names = dict(Skill.objects.filter(code__in=why.get("skills", [])).values_list("code", "name"))
     asked = ", ".join(names.get(code, code) for code in why.get("skills", []))
     parts = [rule, _("asks for %(skills)s") % {"skills": asked} if asked else ""]
     if why.get("widened"):

@@ -31,8 +31,9 @@ def presence(request: StaffRequest) -> HttpResponseBase:
 @door("chat.serve", realm="staff")
 def capacity(request: StaffRequest) -> HttpResponseBase:
     """How many units one has in hand, and how many one carries."""
-    load = floor.load_of(rules.of(request.user))
-    form = CapacityForm(request.POST or None, usual=load.usual, initial=_said(request, load))
+    there = rules.of(request.user)
+    load = floor.load_of(there)
+    form = CapacityForm(request.POST or None, usual=load.usual, initial=_said(there, load))
     if request.method == "POST" and form.is_valid():
         rules.set_state(
             request.user, state=form.cleaned_data["state"], chat_capacity=form.cleaned_data["chat_capacity"]
@@ -44,9 +45,8 @@ def capacity(request: StaffRequest) -> HttpResponseBase:
     return render(request, "agents/routing/capacity.html", shown, status=status)
 
 
-def _said(request: StaffRequest, load: floor.Load) -> dict[str, Any]:
+def _said(there: AgentPresence, load: floor.Load) -> dict[str, Any]:
     own = {f"units_{channel or 'all'}": units for channel, units in load.own.items()}
-    there = rules.of(request.user)
     return {"state": there.state, "chat_capacity": there.chat_capacity} | own
 
 

@@ -23,8 +23,8 @@ from portal.access import door
 @door("console.use", realm="staff", extends_session=False)
 def offered(request: StaffRequest) -> HttpResponseBase:
     """What is held out to the agent now, and whether it is time to hand over. Of a patient, initials alone."""
-    mine = offers.of(request.user)
-    shown = [(one, initials(one.case), reasons.in_words(one)) for one in mine if one.kind != "baton"]
+    mine, names = offers.of(request.user), reasons.skill_names()
+    shown = [(one, initials(one.case), reasons.in_words(one, names)) for one in mine if one.kind != "baton"]
     baton = sum(one.kind == "baton" for one in mine)
     ending = shifts.ending(request.user)
     leaving = shifts.open_work(request.user).count() if ending else 0
@@ -115,7 +115,8 @@ def why(request: StaffRequest, number: str) -> HttpResponseBase:
     """To whom the case was offered, why to them, and what they said."""
     case = reached(request, number)
     made = Offer.objects.filter(case=case).select_related("agent", "giver").order_by("-made_at", "-pk")[:20]
-    history = [(one, reasons.in_words(one)) for one in made]
+    names = reasons.skill_names()
+    history = [(one, reasons.in_words(one, names)) for one in made]
     return render(request, "agents/routing/why.html", {"case": case, "history": history})
 
 

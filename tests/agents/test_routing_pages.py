@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -208,3 +210,29 @@ def test_a_receiver_of_another_shift_is_refused_and_nothing_moves() -> None:
     answer = leaver.post(at("baton"), {f"to_{case.number}": str(stranger.ref)})
     assert answer.status_code == 422
     assert list(shifts.open_work(leaver.user)) == [case]
+
+
+# --- what it costs -----------------------------------------------------------------------------------
+def queries(client: Any, address: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(address).status_code == 200
+    return sum(
+        not one["sql"].startswith(("SAVEPOINT", "RELEASE", 'UPDATE "portal_usersession"')) for one in captured
+    )
+
+
+def test_thirty_offers_and_cases_cost_what_one_does() -> None:
+    client = signed_in(agent_there())
+    shift(client.user, -400, 10)
+    for _ in range(2):
+        shift(agent_there(), -10, 470)
+    counted = {"offers": set(), "baton": set()}
+    for rows in (1, 29):
+        for _ in range(rows):
+            CaseFactory(owner=client.user, state="open")
+            given = CaseFactory(owner=agent_there(), state="open")
+            assignment.hand_over(given.owner, case=given, to=client.user)
+        for name, seen in counted.items():
+            seen.add(queries(client, at(name)))
+    assert all(len(seen) == 1 for seen in counted.values())
+    assert max(counted["offers"]) <= 12
