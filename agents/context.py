@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.search import masked
 from agents.workspace import purpose
 from billing.models import Coverage
-from cases import duty, lines, sla
+from cases import lines, sla
 from cases.clocks import ACTIVE
 from cases.models import Case, Conversation
 from config.security import audit
@@ -258,8 +258,9 @@ def _clocks(actor: User, patient: Patient, case: Case) -> Clocks | None:
     return Clocks(case.number, running) if running else None
 
 
-def _escalations(actor: User, patient: Patient, case: Case) -> list[duty.Shown] | None:
-    return duty.of_case(actor, case) or None
+def _escalations(actor: User, patient: Patient, case: Case) -> bool | None:
+    """Whether there are any; what they are is asked for by the panel itself, and again when somebody acts."""
+    return case.tier > 1 or None
 
 
 def _playbook(actor: User, patient: Patient, case: Case) -> Case:

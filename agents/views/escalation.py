@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.forms import Form
-from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents import forms_escalation as forms
+from agents import workspace
 from agents.views.answers import StaffRequest, closes_dialog, told
 from cases import duty
 from cases import escalation as rules
@@ -74,6 +75,18 @@ def escalate(request: StaffRequest, number: str) -> HttpResponseBase:
 def _usual_lane(case: Case) -> str:
     clinical = case.reason is not None and (case.reason.lane != "" or case.reason.family == "clinical")
     return "clinical" if clinical else "specialist"
+
+
+@require_GET
+@door("cases.escalate", realm="staff", extends_session=False)
+def of_case(request: StaffRequest, number: str) -> HttpResponseBase:
+    """What the panel beside the case holds."""
+    try:
+        case = workspace.open_case(request.user, number, "case: escalations")
+    except Case.DoesNotExist:
+        raise Http404 from None
+    shown = {"case": case, "content": duty.of_case(request.user, case)}
+    return render(request, "agents/escalation/of_case.html", shown)
 
 
 @require_POST

@@ -102,7 +102,8 @@ def test_beside_the_case_every_step_is_named_and_timed(desk):
     client, first, *_, case = desk
     made = escalated(case, client.user)
     rules.acknowledge(first, escalation=made)
-    page = client.get(at("case-more", case.number)).content.decode()
+    assert at("case-escalations", case.number) in client.get(at("case-more", case.number)).content.decode()
+    page = client.get(at("case-escalations", case.number)).content.decode()
     for words in (
         "Short of breath",
         "Blue lips",
