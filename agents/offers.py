@@ -61,7 +61,7 @@ def offer(
     except IntegrityError:
         raise _held_out(case) from None
     AgentPresence.objects.filter(user=to).update(last_given_at=timezone.now())
-    cases.record(actor, case, "offered", {"to": shown_name(to)})
+    cases.record(actor, case, "offered", {"to": shown_name(to)} | ({"why": why} if why else {}))
     _tell(made, "open")
     return made
 

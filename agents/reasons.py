@@ -25,12 +25,12 @@ def in_words(offer: Offer, names: Mapping[str, str] | None = None) -> str:
             "Handed on by %(name)s"
         )  # fmt: skip
         return given % {"name": shown_name(offer.giver)}
-    parts = [
-        part
-        for part in (*_place(offer.why), _choice(offer.why, skill_names() if names is None else names))
-        if part
-    ]
-    return " · ".join(parts)
+    return said(offer.why, skill_names() if names is None else names)
+
+
+def said(why: dict[str, Any], names: Mapping[str, str]) -> str:
+    """What a decision tells of itself; skills without a name among ``names`` are told by their code."""
+    return " · ".join(part for part in (*_place(why), _choice(why, names)) if part)
 
 
 def _place(why: dict[str, Any]) -> list[str]:

@@ -149,7 +149,7 @@ def _hand(
         return False
     offers.offer(
         actor, case=held, to=to, giver=leaver, kind="baton", until=until,
-        conversation=_chat(held, leaver), summary=words, why={"rule": "baton"},
+        conversation=_chat(held, leaver), summary=words,
     )  # fmt: skip
     return True
 

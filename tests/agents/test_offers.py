@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from agents import assignment, offers, presence
+from agents import assignment, event_words, offers, presence
 from agents.models import AgentPresence, Offer, RoutingRules, TeamRouting
 from agents.tasks import place_waiting
 from cases import cases
@@ -430,3 +430,14 @@ def test_running_out_twice_passes_on_once() -> None:
     place_waiting()
     Offer.objects.update(expires_at=timezone.now())
     assert (offers.run_out(), offers.run_out()) == (1, 0)
+
+
+def test_the_line_of_time_tells_who_was_asked_why_and_what_they_said() -> None:
+    team = team_that("push")
+    agent, case = agent_there(team), waiting_case(team, priority=1)
+    place_waiting()
+    assignment.decline(agent, offer=the_offer(case), reason="break")
+    asked, said = (event_words.of(event.detail) for event in case.events.filter(kind="offered"))
+    name = agent.display_name.split()[0]
+    assert asked == [name, "Urgent · carries the least of those who can take it"]
+    assert said == [name, "Declined", "About to leave the desk"]

@@ -7,11 +7,11 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from agents import presence
-from agents.models import AgentPresence
+from agents.models import AgentPresence, RoutingRules
 from agents.tasks import sweep_presence
 from cases.cases import Conflict
 from cases.models import Conversation
-from portal.models import User
+from portal.models import User, UserSession
 from tests.factories import CaseFactory, ConversationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -144,3 +144,41 @@ def test_who_is_free_to_serve_stands_with_the_fewest_chats_first() -> None:
 def test_others_have_no_presence() -> None:
     with pytest.raises(PermissionDenied):
         presence.set_state(UserFactory(roles=["auditor"]), state="online")
+
+
+def test_whoever_falls_silent_for_a_moment_comes_back_as_they_were() -> None:
+    agent, gone = (
+        agent_who("busy", silent_for=timedelta(minutes=2)),
+        agent_who(silent_for=timedelta(minutes=9)),
+    )
+    sweep_presence()
+    presence.seen(agent)
+    presence.seen(gone)
+    assert states(agent, gone) == ["busy", "offline"]
+
+
+def test_away_by_ones_own_word_stays_away() -> None:
+    agent = agent_who()
+    presence.set_state(agent, state="away")
+    presence.seen(agent)
+    assert states(agent) == ["away"]
+
+
+def test_an_open_console_that_nobody_uses_is_away() -> None:
+    """The socket still answers; the person does not."""
+    agent, other, without = agent_who(), agent_who(), agent_who()
+    for user, minutes in ((agent, 11), (other, 9)):
+        used = timezone.now() - timedelta(minutes=minutes)
+        UserSession.objects.create(user=user, key_digest=f"k{user.pk}", last_used_at=used)
+    sweep_presence()
+    assert states(agent, other, without) == ["away", "online", "online"]
+    presence.seen(agent)
+    assert states(agent) == ["away"]
+
+
+def test_the_figures_are_the_floors_own() -> None:
+    RoutingRules.objects.create(pk=1, away_after=200, offline_after=400, idle_after=0)
+    quiet, gone = agent_who(silent_for=timedelta(seconds=190)), agent_who(silent_for=timedelta(seconds=410))
+    UserSession.objects.create(user=quiet, key_digest="k", last_used_at=timezone.now() - timedelta(hours=1))
+    sweep_presence()
+    assert states(quiet, gone) == ["online", "offline"]
