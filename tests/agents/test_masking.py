@@ -1,0 +1,207 @@
+"""What is not opened at a level never leaves the server: not by a page, not over HTTP, not by a frame (R-CASE-3)."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from agents import context
+from cases import conversations, frames, history
+from cases.models import Case
+from portal.models import AccessEntry, Document
+from tests import factories
+from tests.callers import LONG_AGO
+from tests.people import signed_in
+
+pytestmark = pytest.mark.django_db
+
+NAME = ("Zenobia", "Quillfeather")
+CONTACT = ("zenobia@example.org", "5125550177", "77 Hidden Lane", "78799")
+INSURED = ("Canary Health Plan", "W987654321")
+BORN = ("1944", "Feb 1944", "6406")
+
+
+@pytest.fixture
+def case() -> Case:
+    """A case of a phone caller, whose patient has something of everything."""
+    patient = factories.PatientFactory(
+        user=factories.patient_user(),
+        first_name=NAME[0],
+        last_name=NAME[1],
+        email=CONTACT[0],
+        phone="+15125550177",
+        address_line1=CONTACT[2],
+        postal_code=CONTACT[3],
+        birth_date=timezone.datetime(1944, 2, 3).date(),
+        ssn_last4="6406",
+        created_at=timezone.now() - LONG_AGO,
+    )
+    order = factories.OrderFactory(patient=patient, number="SO-777123")
+    payer = factories.PayerFactory(name=INSURED[0])
+    factories.CoverageFactory(patient=patient, payer=payer, member_id=INSURED[1])
+    factories.DeviceFactory(patient=patient)
+    factories.DocumentFactory(patient=patient)
+    factories.caregiver_of(patient, "deliveries", name="Odalys Helperson")
+    case = factories.CaseFactory(patient=patient, order=order, channel="phone", state="open")
+    conversation = factories.ConversationFactory(case=case, patient=patient, channel="phone")
+    said = factories.message_in(conversation, "Where is it?", role="customer", author_name=" ".join(NAME))
+    factories.attach(said, factories.DocumentFactory(patient=patient, filename="Quillfeather card.jpg"))
+    case.last_message = said
+    case.save()
+    return case
+
+
+@pytest.fixture
+def agent() -> Client:
+    return signed_in(factories.UserFactory(roles=["agent"]))
+
+
+PAGES = ("case", "case-head", "case-new", "case-earlier", "case-beside", "case-more")
+
+
+def everything(client: Client, case: Case) -> str:
+    """All that the console shows of a case, and of the lists it stands in."""
+    pages = [client.get(reverse(f"agents:{name}", args=[case.number])) for name in PAGES]
+    pages.append(client.get(reverse("agents:view", args=["open"])))
+    pages.append(client.post(reverse("agents:case-unmask", args=[case.number])))
+    pages.append(client.get(reverse("agents:case-verify", args=[case.number])))
+    return "\n".join(page.content.decode() for page in pages)
+
+
+def hidden_in(text: str, *words: str) -> list[str]:
+    return [word for word in words if word not in text]
+
+
+def test_before_anybody_is_known_nothing_of_the_record_is_sent(agent: Client, case: Case) -> None:
+    secrets = (*NAME, *CONTACT, *INSURED, *BORN, "SO-777123", "CPAP machine", "Odalys", "Helperson")
+    secrets = (*secrets, case.patient.account_number)
+    assert hidden_in(everything(agent, case), *secrets) == list(secrets)
+
+
+def test_level_one_shows_name_and_orders_alone(agent: Client, case: Case) -> None:
+    factories.verified(agent.user, case, 1)
+    text = everything(agent, case)
+    assert hidden_in(text, *NAME, "SO-777123", "CPAP machine") == []
+    closed = (*CONTACT, *INSURED, *BORN)
+    assert hidden_in(text, *closed) == list(closed)
+
+
+def test_level_two_shows_it_and_unmasks_on_request_alone(agent: Client, case: Case) -> None:
+    factories.verified(agent.user, case)
+    beside = agent.get(reverse("agents:case-beside", args=[case.number])).content.decode()
+    assert INSURED[0] in beside
+    assert hidden_in(beside, *CONTACT[:3], INSURED[1], *BORN) == [*CONTACT[:3], INSURED[1], *BORN]
+    plain = agent.post(reverse("agents:case-unmask", args=[case.number])).content.decode()
+    assert hidden_in(plain, CONTACT[0], CONTACT[2], INSURED[1], "Feb 1944") == []
+    assert "6406" not in plain, "the last four are shown to nobody"
+
+
+def test_a_colleague_opens_nothing_by_it(agent: Client, case: Case) -> None:
+    factories.verified(agent.user, case)
+    colleague = signed_in(factories.UserFactory(roles=["supervisor"]))
+    text = everything(colleague, case)
+    assert hidden_in(text, *NAME, *CONTACT, *INSURED) == [*NAME, *CONTACT, *INSURED]
+
+
+@pytest.mark.parametrize("role", ["agent", "billing", "clinician", "lead", "supervisor", "intake", "auditor"])
+def test_no_role_sees_more_of_itself(role: str, case: Case) -> None:
+    client = signed_in(factories.UserFactory(roles=[role]))
+    text = everything(client, case)
+    assert hidden_in(text, *NAME, *CONTACT, *INSURED, *BORN) == [*NAME, *CONTACT, *INSURED, *BORN]
+
+
+def test_the_trail_names_the_panels_that_were_opened(agent: Client, case: Case) -> None:
+    agent.get(reverse("agents:case-beside", args=[case.number]))
+    entry = AccessEntry.objects.filter(what="case context").latest("pk")
+    assert not {"orders", "coverage"} & set(entry.fields)
+
+
+# --- who is signed in, in this conversation ------------------------------------------------------------
+def talk(case: Case, channel: str, customer: Any, **kwargs: Any) -> Any:
+    now = timezone.now()
+    return factories.ConversationFactory(
+        case=case, patient=case.patient, channel=channel, customer=customer, last_message_at=now, **kwargs
+    )
+
+
+@pytest.mark.parametrize("channel", ["chat", "portal"])
+def test_who_signed_in_is_verified_in_what_they_write(agent: Client, case: Case, channel: str) -> None:
+    case.conversations.all().update(last_message_at=timezone.now() - LONG_AGO)
+    talk(case, channel, case.patient.user)
+    standing = context.standing(agent.user, case)
+    assert (standing.level, standing.by) == (2, "session")
+    beside = agent.get(reverse("agents:case-beside", args=[case.number])).content.decode()
+    assert INSURED[0] in beside
+    assert " ".join(NAME) in beside
+
+
+def test_a_call_on_the_same_case_is_not_the_chat(agent: Client, case: Case) -> None:
+    """Somebody on the phone while the patient's own chat is open: the least that is known counts."""
+    talk(case, "chat", case.patient.user)
+    case.conversations.filter(channel="phone").update(last_message_at=timezone.now())
+    assert context.standing(agent.user, case).level == 0
+
+
+def test_a_chat_of_somebody_else_verifies_nobody(agent: Client, case: Case) -> None:
+    case.conversations.all().delete()
+    talk(case, "chat", factories.patient_user())
+    assert context.standing(agent.user, case).level == 0
+
+
+@pytest.mark.parametrize(("channel", "level"), [("email", 0), ("sms", 0), ("phone", 0)])
+def test_an_account_behind_a_plain_channel_proves_nothing(
+    agent: Client, case: Case, channel: str, level: int
+) -> None:
+    case.conversations.all().delete()
+    talk(case, channel, case.patient.user)
+    assert context.standing(agent.user, case).level == level
+
+
+def test_a_caregivers_chat_opens_their_scope(agent: Client, case: Case) -> None:
+    case.conversations.all().delete()
+    caregiver = factories.caregiver_of(case.patient, "deliveries")
+    talk(case, "chat", caregiver.user)
+    beside = agent.get(reverse("agents:case-beside", args=[case.number])).content.decode()
+    assert "Speaking with a caregiver; may discuss: Deliveries" in " ".join(beside.split())
+    assert "SO-777123" in beside
+    assert INSURED[0] not in beside
+    caregiver.revoked_at = timezone.now()
+    caregiver.save()
+    assert context.standing(agent.user, case).level == 0
+
+
+def test_an_old_message_verifies_nobody_any_more(agent: Client, case: Case) -> None:
+    case.conversations.all().delete()
+    spoken = talk(case, "portal", case.patient.user)
+    for hours, level in ((71, 2), (73, 0)):
+        spoken.last_message_at = timezone.now() - timezone.timedelta(hours=hours)
+        spoken.save()
+        assert context.standing(agent.user, case).level == level
+
+
+# --- over HTTP and by frames ---------------------------------------------------------------------------
+def test_staff_get_messages_with_initials_and_files_by_kind(agent: Client, case: Case) -> None:
+    conversation = case.conversations.get()
+    [frame] = conversations.messages(agent.user, conversation=conversation)
+    assert frame["author"]["name"] == "ZQ"
+    assert frame["attachments"][0]["name"] == "Insurance card, front"
+    text = agent.get(f"/chat/{conversation.pk}/messages").content.decode()
+    assert hidden_in(text, *NAME) == list(NAME)
+
+
+def test_a_frame_for_the_desk_differs_from_the_customers_in_names_alone(case: Case) -> None:
+    [frame] = history.since([(case.conversations.get().pk, 0, history.NOTHING)])
+    desk = frames.for_desk(frame)
+    assert frame["author"]["name"] == " ".join(NAME)
+    assert {key for key in frame if frame[key] != desk[key]} == {"author", "attachments"}
+    assert hidden_in(frames.line(desk), *NAME) == list(NAME)
+
+
+def test_a_document_is_not_opened_by_its_address(agent: Client, case: Case) -> None:
+    document = Document.objects.filter(patient=case.patient)[0]
+    for name in ("document", "document-preview", "document-thumbnail"):
+        address = reverse(f"portal:{name}", args=[document.ref])
+        for purpose in ("", f"?for=case:{case.pk}", "?for=review", "?for=case:1%20or%201", "?for=session:1"):
+            assert agent.get(address + purpose).status_code == 403
