@@ -28,6 +28,7 @@ from portal.models import User
 
 AT_ONCE = 50
 FARTHEST = timedelta(days=90)
+LATELY = timedelta(minutes=10)
 CUSTOMERS = ("customer", "caregiver")
 
 
@@ -81,6 +82,10 @@ def _refuse_unfit(
     made_from: str = "",
 ) -> None:
     """What sending would refuse is refused at once, while its author is there."""
+    if thread.state == "closed":
+        raise Refused(
+            "closed", _("This conversation is closed. Promise a call, or open a case on another channel.")
+        )
     refs = tuple(map(uuid.UUID, files))
     draft = conversations.draft(
         actor, thread, body=body, client_id=client_id, attachments=refs, made_from=made_from
@@ -114,6 +119,13 @@ def of(actor: User, case: Case) -> list[HeldReply]:
     here = Q(case=case) | Q(case__merged_into=case)
     waiting = HeldReply.objects.filter(here, state__in=HeldReply.WAITING).select_related("user")
     return list(waiting.order_by("release_at", "pk"))
+
+
+def came_back(actor: User, case: Case) -> list[HeldReply]:
+    """One's own replies that could not leave in the last while; their words are a draft again."""
+    lately = timezone.now() - LATELY
+    mine = HeldReply.objects.filter(user=actor, case=case, state__in=("cancelled", "refused"))
+    return list(mine.filter(settled_at__gte=lately).order_by("-settled_at"))
 
 
 def mine(actor: User, ref: uuid.UUID | str) -> HeldReply:
@@ -268,7 +280,8 @@ def _back_to_draft(held: HeldReply) -> None:
     case = _standing(held.case)
     begun = workspace.draft_of(held.user, case)
     if begun is None or not begun.body.strip():
-        workspace.keep_draft(held.user, case, kind="reply", body=held.body, seen=held.seen)
+        kept: dict[str, Any] = {"body": held.body, "seen": held.seen, "made_from": held.made_from}
+        workspace.keep_draft(held.user, case, kind="reply", **kept)
         return
     body = f"{held.body}\n\n{begun.body}"
     workspace.keep_draft(held.user, case, kind=begun.kind, body=body, seen=held.seen)

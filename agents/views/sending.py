@@ -26,7 +26,12 @@ def mine_or_404(request: StaffRequest, ref: str) -> HeldReply:
 def held(request: StaffRequest, number: str) -> HttpResponseBase:
     """What is on its way on a case now."""
     case = opened(request, number, "case: replies on their way")
-    return render(request, "agents/case/held.html", {"held": sending.of(request.user, case), "case": case})
+    shown = {
+        "held": sending.of(request.user, case),
+        "back": sending.came_back(request.user, case),
+        "case": case,
+    }
+    return render(request, "agents/case/held.html", shown)
 
 
 @require_POST
