@@ -175,7 +175,7 @@ class Turning:
     def _tell(
         self, clock: Clock, kind: str, at: datetime, was: datetime | None = None, *, cause: str = ""
     ) -> None:
-        who = {} if cause else {**self.who, "reason": self.reason}
+        who = {} if cause else {**self.who, "reason": self.reason or None}
         event = ClockEvent(
             clock=clock,
             case_id=clock.case_id,

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cases.calendars import known
-from cases.clock_ledger import Ledger, keep, store, who
+from cases.clock_ledger import Ledger, keep, store, turned, who
 from cases.clock_words import Standing, standing
 from cases.clocks import ACTIVE, Turning
 from cases.models import Case, Clock
@@ -25,7 +25,7 @@ __all__ = ["Standing", "begin", "cancel", "event", "finish", "look", "move", "sp
 
 RESPONSES = ("first_response", "next_response")
 OF_CASES = (*RESPONSES, "acknowledgement", "resolution")
-MOST_AT_ONCE = 500
+MOST_AT_ONCE = 200
 SHORTEST_REASON = 10
 
 STANDING = """
@@ -230,7 +230,7 @@ def look(at: datetime | None = None, *, most: int = MOST_AT_ONCE) -> int:
         turning = Turning(at or timezone.now(), "time", known)
         for clock in clocks:
             turning.look(clock)
-        Clock.objects.bulk_update(clocks, ["warned_at", "breached_at", "next_moment_at"])
+        turned(clocks)
         keep(turning.story)
     return len(clocks)
 

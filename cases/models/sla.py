@@ -175,7 +175,7 @@ class ClockEvent(models.Model):
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="clock_events")
     kind = models.CharField(max_length=12, choices=KINDS)
     cause = models.CharField(max_length=32, help_text=_("What happened on the case."))
-    reason = EncryptedCharField(max_length=400, blank=True)
+    reason = EncryptedCharField(max_length=400, null=True, blank=True)
     at = models.DateTimeField()
     noted_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(null=True, blank=True)

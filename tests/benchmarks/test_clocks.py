@@ -5,24 +5,27 @@
 
 import os
 from collections.abc import Iterator
-from datetime import timedelta
+from uuid import uuid4
 
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from cases import cases, sla
+from cases import cases, ledger, sla
 from cases.defaults import clocks as defaults
+from cases.drafts import Author, Draft, Stored
+from cases.models import Conversation
+from cases.writer import write
 from portal.access import System
 from tests.benchmarks.harness import ROUNDS, note, timed
-from tests.factories import PatientFactory
+from tests.factories import ConversationFactory, PatientFactory
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600)]
 
 SIZES = [int(size) for size in os.environ.get("BENCH_CLOCKS", "1000,1000000").split(",")]
-DUE, TIMES = 500, 5
+DUE, TIMES = 200, 5
 # Running clocks like the one there is, each of a case of its own; the first have run out, the rest are to come.
 CASES = """
     INSERT INTO cases_case SELECT (jsonb_populate_record(c, jsonb_build_object(
@@ -61,15 +64,6 @@ def _found() -> int:
         return len(due[: sla.MOST_AT_ONCE])
 
 
-def _empty() -> int:
-    """The same statement where nothing is due."""
-    with transaction.atomic():
-        long_ago = timezone.now() - timedelta(days=900)
-        return len(
-            sla.due_clocks(long_ago).select_for_update(no_key=True, skip_locked=True)[: sla.MOST_AT_ONCE]
-        )
-
-
 def test_due_clocks_among_many(owner: psycopg.Connection) -> None:
     """Reach: under 50 ms for a page of due clocks among a million, and no dearer than among a thousand."""
     defaults.install()
@@ -85,16 +79,30 @@ def test_due_clocks_among_many(owner: psycopg.Connection) -> None:
         note(f"{DUE} due of {size:,} clocks (floor: of {SIZES[0]:,})", "us", pairs, target="<= 1.5, < 50 ms")
 
 
-def test_messages_that_turn_no_clock(owner: psycopg.Connection) -> None:
-    """What the clocks add to a batch of 25 messages: one look, beside the emptiest query there is."""
+def test_a_batch_of_messages_with_and_without_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """25 customers write again; then each is answered and asks back, which turns a clock of every case twice."""
     defaults.install()
-    _fill(owner, 25)
-    said = {10000000 + n: ["customer_spoke"] for n in range(1, 26)}
-    sla.spoken(said)
+    chats = [_chat() for _ in range(25)]
+    heard = ledger.sla.spoken
 
-    def nothing() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+    def batch(*roles: str) -> None:
+        drafts = [
+            Draft(chat.pk, Author(role, "guest"), "Hello", client_id=uuid4())
+            for chat in chats
+            for role in roles
+        ]
+        assert all(isinstance(outcome, Stored) for outcome in write(drafts))
 
-    pairs = [(timed(lambda: sla.spoken(said), 50), timed(nothing, 50)) for _ in range(ROUNDS)]
-    note("25 cases looked at for a batch (floor: SELECT 1)", "us", pairs)
+    for name, roles in (("write", ["customer"]), ("write and are answered", ["agent", "customer"])):
+        pairs = []
+        for _ in range(ROUNDS):
+            monkeypatch.setattr(ledger.sla, "spoken", heard)
+            ours = timed(lambda: batch(*roles), TIMES)  # noqa: B023 - called at once
+            monkeypatch.setattr(ledger.sla, "spoken", lambda said: None)
+            pairs.append((ours, timed(lambda: batch(*roles), TIMES)))  # noqa: B023 - called at once
+        note(f"25 {name}, with clocks (floor: without)", "us", pairs)
+
+
+def _chat() -> Conversation:
+    case = cases.open_case(System("intake"), channel="chat", patient=PatientFactory())
+    return ConversationFactory(case=case, patient=case.patient, channel="chat", state="open")
