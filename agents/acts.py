@@ -114,6 +114,7 @@ ACTS: list[Act] = [
     Act("clocks", _("Clocks"), "timer", "agents:case-clocks", "cases.view", fits=_any),
     Act("escalate", _("Escalate"), "siren", "agents:case-escalate", "cases.escalate"),
     Act("snooze", _("Snooze"), "moon", "agents:case-snooze", "cases.work", key="z"),
+    Act("change", _("Change reason, priority or order"), "pencil", "agents:case-change", "cases.work"),
     Act("tags", _("Tags"), "tag", "agents:case-tags", "cases.work"),
     Act(
         "merge",

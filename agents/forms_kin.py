@@ -9,10 +9,11 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from agents.forms import LOCAL_TIME, CloseForm, PersonField, VersionedForm
+from agents.forms import LOCAL_TIME, CloseForm, OrderField, PersonField, VersionedForm
 from cases import calendars, gate, snoozing
 from cases.models import Case, CaseLink, Reason, Tag
-from portal.models import User
+from portal.models import Order, User
+from portal.models.orders import PRODUCT_LINES
 
 ZONES = (
     "America/New_York",
@@ -202,6 +203,24 @@ class ParentForm(VersionedForm):
     def __init__(self, *args: Any, actor: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["parent"].actor = actor  # type: ignore[attr-defined]
+
+
+class ChangeForm(VersionedForm):
+    """What a case is about."""
+
+    subject = forms.CharField(label=_("In a few words"), max_length=160, required=False)
+    reason = forms.ModelChoiceField(
+        Reason.objects.filter(active=True), label=_("What it is about"), to_field_name="code", required=False
+    )
+    priority = forms.TypedChoiceField(label=_("Priority"), choices=Case.PRIORITIES, coerce=int)
+    product_line = forms.ChoiceField(
+        label=_("Product line"), choices=[("", _("None")), *PRODUCT_LINES], required=False
+    )
+    order = OrderField(Order.objects.none(), label=_("Order"), to_field_name="number", required=False)
+
+    def __init__(self, *args: Any, orders: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["order"].queryset = orders  # type: ignore[attr-defined]
 
 
 class WaitForm(VersionedForm):

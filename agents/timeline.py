@@ -9,9 +9,10 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from agents import event_words
 from cases.models import Case, CaseEvent, Conversation, Message, MessageAttachment
 from cases.people import first_letters
-from portal.models import User, Verification
+from portal.models import User
 
 PAGE = 50
 CONVERSATIONS = 20
@@ -197,18 +198,5 @@ def _done(event: CaseEvent) -> Entry:
         at=event.at,
         body=event.get_kind_display(),
         event=event.kind,
-        words=_words(event.detail or {}),
+        words=event_words.of(event.detail or {}),
     )
-
-
-def _words(detail: dict[str, Any]) -> list[str]:
-    """What an event tells besides its kind: to whom, how it ended. Not how it is kept."""
-    words = [str(detail[name]) for name in ("to", "by") if detail.get(name)]
-    if ended := dict(Case.DISPOSITIONS).get(detail.get("disposition", "")):
-        words.append(str(ended))
-    if "passed" in detail:
-        words += [
-            str(dict(Verification.HOW)[detail["how"]]),
-            str(_("passed") if detail["passed"] else _("failed")),
-        ]
-    return words

@@ -58,8 +58,7 @@ def open_case(
 ) -> Case:
     """A new matter. ``note`` is what its taker wrote down of it; ``follows_on`` the closed case it takes up."""
     require(actor, "cases.work", patient)
-    if order is not None and order.patient_id != getattr(patient, "pk", None):
-        raise ValidationError(_("This order is somebody else's."))
+    _refuse_foreign_order(getattr(patient, "pk", None), order)
     with transaction.atomic():
         case = Case.objects.create(
             number=numbers.next_case_number(),
@@ -82,6 +81,11 @@ def open_case(
         if note:
             _keep_note(actor, case, note)
     return case
+
+
+def _refuse_foreign_order(patient_id: int | None, order: Order | None) -> None:
+    if order is not None and order.patient_id != patient_id:
+        raise ValidationError(_("This order is somebody else's."))
 
 
 def _by_reason(reason: Reason | None, order: Order | None) -> dict[str, Any]:
@@ -166,6 +170,7 @@ def change(actor: Any, *, case: Case, version: int | None = None, **values: Any)
         values["subject"] = redact(values["subject"]).text
     with transaction.atomic():
         case = locked(case, version)
+        _refuse_foreign_order(case.patient_id, values.get("order"))
         _hasten(case, values)
         for name, value in values.items():
             setattr(case, name, value)

@@ -45,4 +45,4 @@ def _give(actor: Any, case: Case, wanted: set[str]) -> None:
         return
     case.tags.set(list(known.values()))
     cases.save(case)
-    cases.record(actor, case, "tagged", {"to": ", ".join(sorted(wanted)), "from": ", ".join(sorted(before))})
+    cases.record(actor, case, "tagged", {"to": ", ".join(sorted(wanted)), "was": ", ".join(sorted(before))})

@@ -20,7 +20,7 @@ from cases import following, kin, merging, snoozing, splitting
 from cases import tags as tag_rules
 from cases.models import Case, CaseLink, Message
 from portal.access import door
-from portal.models import User
+from portal.models import Order, User
 
 TALK = 30
 
@@ -61,7 +61,7 @@ def unmerge(request: StaffRequest, number: str) -> HttpResponseBase:
 @door("cases.work", realm="staff")
 def split(request: StaffRequest, number: str) -> HttpResponseBase:
     """The messages to choose from are shown, so the case is opened."""
-    case = _opened(request, number)
+    case = _opened(request, number, "case: split")
     said = kinship.talk(request.user, case, TALK)
     build = partial(forms.SplitForm, messages=[(str(pk), words) for pk, words in said])
     gate = Gate(gettext_lazy("Split the case"), gettext_lazy("Split"), build, _split)
@@ -69,9 +69,9 @@ def split(request: StaffRequest, number: str) -> HttpResponseBase:
     return through(request, number, gate, initial)
 
 
-def _opened(request: StaffRequest, number: str) -> Case:
+def _opened(request: StaffRequest, number: str, what: str) -> Case:
     reached(request, number)
-    return workspace.open_case(request.user, number, "case: split")
+    return workspace.open_case(request.user, number, what)
 
 
 def _split(
@@ -125,6 +125,34 @@ def tags(request: StaffRequest, number: str) -> HttpResponseBase:
     case = reached(request, number)
     gate = Gate(gettext_lazy("Tags"), gettext_lazy("Save"), forms.TagsForm, tag_rules.set_tags)
     return through(request, number, gate, {"tags": list(case.tags.values_list("name", flat=True))})
+
+
+@require_http_methods(["GET", "POST"])
+@door("cases.work", realm="staff")
+def change(request: StaffRequest, number: str) -> HttpResponseBase:
+    """What a case is about; its subject is shown, so the case is opened."""
+    case = _opened(request, number, "case: change")
+    orders = Order.objects.visible_to(request.user).filter(patient=case.patient_id).order_by("-placed_at")
+    build = partial(forms.ChangeForm, orders=orders)
+    gate = Gate(gettext_lazy("Change the case"), gettext_lazy("Save"), build, _change)
+    return through(request, number, gate, _as_it_is(case))
+
+
+def _as_it_is(case: Case) -> dict[str, Any]:
+    return {
+        "subject": case.subject,
+        "reason": case.reason.code if case.reason else "",
+        "priority": case.priority,
+        "product_line": case.product_line,
+        "order": case.order.number if case.order else "",
+    }
+
+
+def _change(actor: User, *, case: Case, version: int, **said: Any) -> None:
+    """Only what is new counts as changed."""
+    new = {name: value for name, value in said.items() if value != getattr(case, name)}
+    if new:
+        rules.change(actor, case=case, version=version, **new)
 
 
 @require_http_methods(["GET", "POST"])

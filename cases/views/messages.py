@@ -201,7 +201,7 @@ def _send_reply(request: HttpRequest, record: Record, conversation: Conversation
         return _reading(request, record, conversation, form)
     said = form.cleaned_data
     try:
-        channel.reply(
+        received = channel.reply(
             request.user,
             conversation=conversation,
             body=said["body"],
@@ -212,7 +212,7 @@ def _send_reply(request: HttpRequest, record: Record, conversation: Conversation
         _say_why(form, refusal)
         return _reading(request, record, conversation, form)
     customer_drafts.discard(request.user, patient=record.patient, conversation=conversation)
-    return _sent(request, conversation)
+    return _sent(request, received.conversation)
 
 
 @page(SCOPE)

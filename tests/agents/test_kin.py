@@ -4,16 +4,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from cases import cases as rules
 from cases import kin, merging, snoozing
 from cases.models import Case, CaseLink, Conversation, Follower, Tag
 from portal.models import AccessEntry, User
 from tests.factories import (
     CaseFactory,
     ConversationFactory,
+    OrderFactory,
     PatientFactory,
     ReasonFactory,
     UserFactory,
@@ -168,6 +171,33 @@ def test_tags_links_parents_and_waiting_have_their_dialogs(agent: Client) -> Non
     assert post(agent, "case-wait-on", case, on="payer").status_code == 204
     case.refresh_from_db()
     assert (case.parent, case.waiting_on, case.state) == (other, "payer", "open")
+
+
+def test_what_a_case_is_about_is_changed_in_one_dialog(agent: Client) -> None:
+    """R-CASE-1: reason, priority, product line, order and subject; only what is new is an event."""
+    order = OrderFactory()
+    case = CaseFactory(patient=order.patient, state="open")
+    foreign, down = OrderFactory(), ReasonFactory(lane="equipment_down", priority=1)
+    assert foreign.number not in agent.get(at("case-change", case.number)).content.decode()
+    said = {"subject": case.subject, "priority": "3", "product_line": "cpap", "order": order.number}
+    assert post(agent, "case-change", case, **said, reason=down.code).status_code == 204
+    case.refresh_from_db()
+    assert (case.order, case.product_line, case.reason, case.priority) == (order, "cpap", down, 1)
+    event = case.events.get(kind="changed")
+    assert event.detail == {"fields": ["order", "priority", "product_line", "reason"]}
+    assert post(agent, "case-change", case, **said, reason="nonsense").status_code == 422
+    with pytest.raises(ValidationError):
+        rules.change(agent.user, case=case, order=foreign)  # type: ignore[attr-defined]
+
+
+def test_the_line_of_time_says_what_became_of_a_case(agent: Client) -> None:
+    case, other = twins()
+    user: User = agent.user  # type: ignore[attr-defined]
+    merging.merge(user, into=case, cases=[other])
+    snoozing.snooze(user, case=case, until=timezone.now() + timedelta(days=1), only_then=True)
+    page = agent.get(at("case", case.number)).content.decode()
+    assert f"from {other.number}" in page
+    assert "wakes only then" in page
 
 
 def test_somebody_who_was_slower_keeps_what_they_chose(agent: Client) -> None:
