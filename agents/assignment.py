@@ -23,7 +23,7 @@ from portal.models import User
 
 __all__ = ["Gone", "accept", "decide", "decline", "hand_over", "offer", "place_waiting", "take_next", "why"]
 
-PLACING = 0x706C6163
+PLACING, PULLING = 0x706C6163, 0x70756C6C
 TRIES = 3
 
 
@@ -107,7 +107,9 @@ def take_next(actor: User) -> Offer | None:
     return None
 
 
+@transaction.atomic
 def _next(actor: User) -> Offer | None:
+    _one_after_another()
     now, known = timezone.now(), floor.setting()
     [found] = floor.agents_of([presence.of(actor)], known)
     me = floor.everywhere(floor.unhindered(found), Team.objects.values_list("pk", flat=True))
@@ -115,9 +117,14 @@ def _next(actor: User) -> Offer | None:
     placed = decide([each.item for each in waiting.values()], [me], known.costs, now)
     if not placed:
         return None
-    with transaction.atomic():
-        made = _Rows(waiting, placed[:1]).offered(placed[0], now + timedelta(seconds=60))
-        return accept(offers.ROUTING, offer=made)
+    made = _Rows(waiting, placed[:1]).offered(placed[0], now + timedelta(seconds=60))
+    return accept(offers.ROUTING, offer=made)
+
+
+def _one_after_another() -> None:
+    """Of two who ask at once the second waits, and is given what the first was not."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PULLING])
 
 
 def why(case: Case) -> str:
