@@ -10,7 +10,7 @@ from typing import Any
 from django.dispatch import receiver
 from kombu.exceptions import OperationalError
 
-from agents import floor, offers, presence
+from agents import floor, offers, presence, sending
 from agents.signals import offer_answered, presence_changed
 from cases.signals import case_changed, contact_waiting
 from portal.signals import sessions_ended
@@ -22,6 +22,12 @@ FREES = ("declined", "timed_out", "withdrawn")
 @receiver(contact_waiting, dispatch_uid="agents: place a contact")
 def contact_waits(**_: Any) -> None:
     _place_soon()
+
+
+@receiver(contact_waiting, dispatch_uid="agents: hold back what was to leave later")
+def customer_wrote(case_id: int | None, **_: Any) -> None:
+    if case_id is not None:
+        sending.customer_wrote(case_id)
 
 
 @receiver(case_changed, dispatch_uid="agents: place a case")
