@@ -71,6 +71,9 @@ class VerificationRules(models.Model):
             models.CheckConstraint(
                 condition=Q(tries__gte=1, lock_minutes__gte=1, code_minutes__range=(1, 10)),
                 name="verification_stays_limited",
+                violation_error_message=_(
+                    "At least one try, a lock of a minute, and codes of 1 to 10 minutes."
+                ),
             ),
         ]
 
@@ -96,7 +99,9 @@ class LevelOpens(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["what", "playbook"], name="one_level_per_thing_and_playbook"),
             models.CheckConstraint(
-                condition=~Q(what__in=ALWAYS_VERIFIED) | Q(level=2), name="knowledge_alone_opens_no_more"
+                condition=~Q(what__in=ALWAYS_VERIFIED) | Q(level=2),
+                name="knowledge_alone_opens_no_more",
+                violation_error_message=_("This takes a proof: it never stands below level 2."),
             ),
         ]
 
