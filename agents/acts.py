@@ -129,6 +129,7 @@ ACTS: list[Act] = [
     Act("parent", _("Put under another case"), "network", "agents:case-parent", "cases.work"),
     Act("wait-on", _("Wait for somebody"), "hourglass", "agents:case-wait-on", "cases.work"),
     Act("follow", _("Follow, or no longer"), "bell", "agents:case-follow", "cases.work", fits=_always),
+    Act("side", _("Write to prescriber or carrier"), "mails", "agents:case-side", "cases.work"),
     Act("callback", _("Promise a call"), "phone-outgoing", "agents:case-callback", "cases.work"),
 ]
 

@@ -2,13 +2,14 @@
 
 from celery import shared_task
 
-from agents import assignment, presence, sending, shifts
+from agents import assignment, presence, sending, shifts, side
 
 SCHEDULE = {
     "agents.tasks.sweep_presence": 15,
     "agents.tasks.place_waiting": 5,
     "agents.tasks.pass_the_baton": 60,
     "agents.tasks.release_due": 10,
+    "agents.tasks.send_side_mails": 60,
 }
 
 
@@ -39,3 +40,15 @@ def release_held(held_id: int) -> bool:
 def release_due() -> int:
     """Send what is due, also where its own task was lost. Gives how many went out."""
     return sum(sending.release(pk) for pk in sending.due())
+
+
+@shared_task
+def send_side_mail(message_id: int) -> bool:
+    """Send a mail to a prescriber, a carrier or a payer."""
+    return side.send(message_id)
+
+
+@shared_task
+def send_side_mails() -> int:
+    """Send what waits, also where its own task was lost. Gives how many went out."""
+    return sum(side.send(pk) for pk in side.due())

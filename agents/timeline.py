@@ -12,10 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from agents import event_words
 from cases.models import Case, CaseEvent, Conversation, Message, MessageAttachment
 from cases.people import first_letters
-from portal.models import User
+from portal.models import Patient, User
 
 PAGE = 50
 CONVERSATIONS = 20
+TURNS = ("opened", "closed", "reopened", "merged", "escalated", "callback")  # of a case, among others
 
 
 @dataclass(frozen=True)
@@ -200,3 +201,13 @@ def _done(event: CaseEvent) -> Entry:
         event=event.kind,
         words=event_words.of(event.detail or {}),
     )
+
+
+def whole(actor: User, patient: Patient, *, size: int = 2 * PAGE) -> list[Entry]:
+    """The last of what was said and done on all cases of a patient, oldest first. The caller opens them."""
+    found = Conversation.objects.visible_to(actor).filter(patient=patient).select_related("agent")
+    threads = list(found.order_by("-last_message_at")[:CONVERSATIONS])
+    said = [_said(message, threads) for message in _messages(threads, None, size)]
+    done = CaseEvent.objects.filter(case__patient=patient, kind__in=TURNS).select_related("actor")
+    entries = [*said, *(_done(event) for event in done.order_by("-at", "-pk")[:PAGE])]
+    return sorted(entries, key=lambda entry: entry.at)[-size:]

@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from agents import webhooks
 from agents.urls_floor import floor
 from agents.views import (
     bulk,
@@ -9,6 +10,7 @@ from agents.views import (
     cases,
     clocks,
     contacts,
+    customer,
     escalation,
     kin,
     macros,
@@ -19,6 +21,7 @@ from agents.views import (
     saved_views,
     search,
     sending,
+    side,
     verification,
     words,
     work,
@@ -87,6 +90,9 @@ console = [
     path("cases/<str:number>/people/", contacts.people, name="case-people"),
     path("cases/<str:number>/callback/", callbacks.callback, name="case-callback"),
     path("cases/<str:number>/callback/<slug:act>/", callbacks.settle, name="case-callback-settle"),
+    path("cases/<str:number>/side/", side.threads, name="case-side"),
+    path("cases/<str:number>/side/<uuid:ref>/", side.say, name="case-side-say"),
+    path("cases/<str:number>/customer/", customer.customer, name="case-customer"),
     path("cases/<str:number>/held/", sending.held, name="case-held"),
     path("held/<uuid:ref>/undo/", sending.undo, name="held-undo"),
     path("held/<uuid:ref>/now/", sending.send_now, name="held-now"),
@@ -125,4 +131,7 @@ console = [
     path("cases/<str:number>/emergency/", verification.break_glass, name="case-break-glass"),
 ]
 
-urlpatterns = [path("console/", include([*console, *floor]))]
+urlpatterns = [
+    path("webhooks/mail/", webhooks.mail_in, name="mail-in"),
+    path("console/", include([*console, *floor])),
+]

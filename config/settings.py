@@ -250,6 +250,9 @@ EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", PRODUCTION)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "" if PRODUCTION else "portal@bayside.example")
+# Where answers to our mails go, with a token: reply+<token>@... The provider posts them to /webhooks/mail/.
+REPLY_ADDRESS = env.text("REPLY_ADDRESS", DEFAULT_FROM_EMAIL.replace("portal@", "reply@"))
+MAIL_WEBHOOK_SECRET = env.secret("MAIL_WEBHOOK_SECRET", "" if PRODUCTION else "demo-mail-webhook-secret")
 SMS_URL = env.text("SMS_URL", "" if PRODUCTION else f"{SANDBOX_URL}/sms")
 SMS_TOKEN = env.secret("SMS_TOKEN", "" if PRODUCTION else "demo-sms-token")
 SMS_FROM = env.text("SMS_FROM", SUPPLIER_PHONE)

@@ -140,6 +140,7 @@ PUBLIC = frozenset(
         "cases:chat-uploads",
         "cases:chat-upload-chunk",
         "cases:chat-upload-finish",
+        "agents:mail-in",
         "cases:voice",
         "cases:voice-digits",
         "cases:voice-status",

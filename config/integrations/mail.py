@@ -1,6 +1,8 @@
-"""E-mail out, by SMTP."""
+"""E-mail out, by SMTP; and how the provider signs what it posts of mail that came in."""
 
+import hmac
 import smtplib
+import time
 from email.utils import make_msgid
 from urllib.parse import urlsplit
 
@@ -14,15 +16,19 @@ from config.integrations.breaker import PartnerDown, PartnerRefuses, breaker
 log = structlog.get_logger(__name__)
 
 PARTNER = "mail"
+LATEST = 300  # seconds that a signature is good for
 
 
-def send(to: str, subject: str, text: str, html: str = "") -> str:
+def send(to: str, subject: str, text: str, html: str = "", *, reply_to: str = "") -> str:
     """Send one message; its Message-ID. Raises PartnerDown (try later) or PartnerRefuses (bad address).
 
     What may stand in it is the caller's duty: R-SHIP-3's list and nothing else.
     """
     message_id = make_msgid(domain=urlsplit(settings.PUBLIC_URL).hostname)
-    message = EmailMultiAlternatives(subject, text, to=[to], headers={"Message-ID": message_id})
+    answers = [reply_to] if reply_to else None
+    message = EmailMultiAlternatives(
+        subject, text, to=[to], reply_to=answers, headers={"Message-ID": message_id}
+    )
     if html:
         message.attach_alternative(html, "text/html")
     try:
@@ -42,3 +48,18 @@ def _deliver(message: EmailMultiAlternatives) -> None:
         if code >= 500:
             raise PartnerRefuses(PARTNER, code) from None
         raise
+
+
+def signature(body: bytes, at: int) -> str:
+    """What X-Mail-Signature holds: ``t=<seconds>,v1=<HMAC-SHA256 of "seconds.body">``."""
+    signed = hmac.digest(settings.MAIL_WEBHOOK_SECRET.encode(), f"{at}.".encode() + body, "sha256")
+    return f"t={at},v1={signed.hex()}"
+
+
+def is_signed(body: bytes, header: str) -> bool:
+    """Whether the provider posted this, in the last five minutes. False where no secret is agreed."""
+    stamp = header.partition(",")[0].removeprefix("t=")
+    if not settings.MAIL_WEBHOOK_SECRET or not stamp.isdecimal() or len(stamp) > 12:
+        return False
+    fresh = abs(time.time() - int(stamp)) <= LATEST
+    return hmac.compare_digest(signature(body, int(stamp)).encode(), header.encode()) and fresh

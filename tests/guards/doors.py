@@ -107,6 +107,7 @@ URLS: dict[str, set[str] | str] = {
     "cases:chat-upload-chunk": PUBLIC,
     "cases:chat-upload-finish": PUBLIC,
     # the telephone company's signature is asked for
+    "agents:mail-in": PUBLIC,  # signed by the provider
     "cases:voice": PUBLIC,
     "cases:voice-digits": PUBLIC,
     "cases:voice-status": PUBLIC,
@@ -154,6 +155,9 @@ URLS: dict[str, set[str] | str] = {
     "agents:case-people": DESK,
     "agents:case-callback": DESK,
     "agents:case-callback-settle": DESK,
+    "agents:case-side": DESK,
+    "agents:case-side-say": DESK,
+    "agents:case-customer": DESK | {AUDITOR},
     "agents:case-held": DESK,
     "agents:held-undo": DESK,
     "agents:held-now": DESK,
@@ -240,9 +244,11 @@ URLS: dict[str, set[str] | str] = {
 
 # A third party's chat client has no token of ours: JSON alone is taken, and Origin is checked.
 WITHOUT_CSRF_TOKEN = {
+    "agents:mail-in",
     "cases:chat-start",
     "cases:chat-messages",
     "cases:chat-close",
+    "cases:chat-form",
     "cases:chat-file",
     "cases:chat-upload",
     "cases:chat-uploads",

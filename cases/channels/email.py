@@ -1,0 +1,58 @@
+"""E-mail as it comes in: whom it is to, who wrote it, and what they wrote above what they quoted."""
+
+import email
+import email.policy
+import re
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import getaddresses, parseaddr
+
+LONGEST = 10_000
+QUOTED = re.compile(
+    r"^(?:>.*|-{2,}\s*Original Message\s*-{2,}|_{10,}|On .{0,200} wrote:|El .{0,200} escribi[oó]:)\s*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+TAG = re.compile(r"<[^>]*>")
+
+
+class Unreadable(ValueError):
+    """This is no mail, or it says nothing."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail. ``to`` holds every address it was sent to; ``text`` has no quotation and no markup."""
+
+    message_id: str
+    sender: str
+    to: tuple[str, ...]
+    text: str
+
+
+def parse(raw: bytes) -> Mail:
+    """Raises Unreadable."""
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    if not isinstance(message, EmailMessage):
+        raise Unreadable
+    named = [str(value) for name in ("To", "Cc", "Delivered-To") for value in message.get_all(name, [])]
+    text = _own_words(message)
+    message_id = str(message.get("Message-ID", "")).strip()[:160]
+    if not text or not message_id:
+        raise Unreadable
+    addresses = tuple(address.casefold() for _name, address in getaddresses(named) if address)
+    return Mail(message_id, parseaddr(str(message.get("From", "")))[1].casefold(), addresses, text)
+
+
+def _own_words(message: EmailMessage) -> str:
+    part = message.get_body(("plain", "html"))
+    if part is None:
+        return ""
+    try:
+        text = str(part.get_content())
+    except (LookupError, UnicodeError):
+        raise Unreadable from None
+    if part.get_content_type() == "text/html":
+        text = TAG.sub("", text)
+    quoted = QUOTED.search(text)
+    own = text[: quoted.start()] if quoted else text
+    return own.replace("\0", "").strip()[:LONGEST]
