@@ -10,13 +10,13 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases import calendars, cases, paging
+from cases import calendars, cases, paging, telling
 from cases.cases import Conflict
-from cases.models import Case, Escalation, EscalationPolicy, Page
+from cases.models import Case, Clock, Escalation, EscalationPolicy, Page
 from cases.models.escalation import LANES, TIERS
 from cases.people import shown_name
 from config.security.redaction import redact
@@ -26,6 +26,8 @@ from portal.npi import npi_ok
 
 CLIMBER = System("forgotten cases")
 LANE_NAMES = dict(LANES)
+NEWS_TRAVELS = timedelta(minutes=2)
+LOOKED_BACK = timedelta(hours=6)
 
 
 class NoPolicy(ValidationError):
@@ -56,6 +58,7 @@ def escalate(
         escalation.symptoms, escalation.clinician = redact(symptoms.strip()).text, clinician
         escalation.save()
         cases.record(actor, case, "escalated", {"to": str(LANE_NAMES[lane]), "tier": escalation.tier})
+        telling.tell([case.owner_id] if case.owner_id else [], case_id=case.pk, kind="escalated", by=actor.pk)
         paging.begin(escalation)
     return escalation
 
@@ -217,6 +220,18 @@ def climb(case_id: int, *, clock: str) -> Escalation | None:
         return None
     lane = "specialist" if case.tier < TIERS["specialist"] else "manager"
     return _by_itself(case, lane, _("A promised time has passed without an answer."), clock)
+
+
+def forgotten() -> list[tuple[int, str]]:
+    """Cases and the kind of the clock that ran out on them, which have not gone up since: what a node that
+    died with the news in hand left behind."""
+    taken = EscalationPolicy.objects.filter(active=True).values_list("climbs_on", flat=True)
+    kinds = {kind for climbs_on in taken for kind in climbs_on}
+    now = timezone.now()
+    late = Clock.objects.filter(breached_at__range=(now - LOOKED_BACK, now - NEWS_TRAVELS), state="running")
+    since = Escalation.objects.filter(case=OuterRef("case"), opened_at__gte=OuterRef("breached_at"))
+    left = late.filter(kind__in=kinds, case__tier__lt=TIERS["manager"]).exclude(Exists(since))
+    return list(left.order_by("breached_at").values_list("case", "kind")[: paging.AT_ONCE])
 
 
 def _by_itself(case: Case, lane: str, why: str, clock: str = "") -> Escalation | None:

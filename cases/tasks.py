@@ -24,6 +24,7 @@ SCHEDULE = {
     "cases.tasks.look_at_clocks": 10,
     "cases.tasks.count_attainment": 900,
     "cases.tasks.climb_escalations": 15,
+    "cases.tasks.climb_forgotten": 300,
     "cases.tasks.warn_of_gaps": 3600,
 }
 
@@ -64,6 +65,12 @@ def climb_escalations() -> int:
     ran_out = sum(escalation.run_out(pk) for pk in escalation.running_out())
     climbed = sum(paging.advance(pk) for pk in paging.due_steps())
     return ran_out + climbed + sum(paging.send(pk) for pk in paging.due_pages())
+
+
+@shared_task(name="cases.tasks.climb_forgotten")
+def climb_forgotten() -> int:
+    """Cases whose clock ran out while nobody was there to hear of it. Gives how many went up."""
+    return sum(escalation.climb(case, clock=kind) is not None for case, kind in escalation.forgotten())
 
 
 @shared_task(name="cases.tasks.warn_of_gaps")

@@ -13,9 +13,9 @@ from django.utils import timezone
 from cases import calendars
 from cases import escalation as rules
 from cases.cases import Conflict, close
-from cases.models import Case, CaseEvent, Clock, Escalation, PolicyStep
+from cases.models import Case, CaseEvent, Clock, Escalation, Notification, PolicyStep
 from cases.signals import clock_breached
-from cases.tasks import climb_escalations
+from cases.tasks import climb_escalations, climb_forgotten
 from portal.access import System
 from tests.cases.rotas import clinical_desk, clinician, layer, open_case, paged, policy, rota
 from tests.factories import (
@@ -281,6 +281,25 @@ def test_a_forgotten_case_climbs_tier_by_tier_and_each_once():
         found.append(list(case.escalations.order_by("pk").values_list("lane", "tier", "opened_by_name")))
     first, then = ("specialist", 2, "forgotten cases"), ("manager", 3, "forgotten cases")
     assert found == [[first], [first, then], [first, then], [first, then]]
+
+
+def test_news_that_was_lost_is_found_again():
+    specialist_desk(climbs_on=["resolution"])
+    cases = [open_case() for _ in range(4)]
+    for case, minutes in zip(cases, (1, 10, 600, 10), strict=True):
+        clock = a_clock(case, "resolution" if case != cases[3] else "first_response")
+        Clock.objects.filter(pk=clock.pk).update(breached_at=timezone.now() - timedelta(minutes=minutes))
+    assert climb_forgotten() == 1
+    assert cases[1].escalations.get().lane == "specialist"
+    assert climb_forgotten() == 0
+
+
+def test_the_owner_hears_that_their_case_went_up():
+    specialist_desk(climbs_on=["resolution"])
+    owner = UserFactory(roles=["agent"])
+    case = open_case(owner=owner)
+    rules.climb(case.pk, clock="resolution")
+    assert Notification.objects.get(user=owner).kind == "escalated"
 
 
 def test_a_policy_says_which_clocks_it_climbs_on():

@@ -14,7 +14,7 @@ from cases import calendars, duty, paging
 from cases import escalation as rules
 from cases.models import Calendar, Page, PagingContact
 from cases.tasks import climb_escalations, send_page
-from config.integrations import sms
+from config.integrations import breaker, mail, sms
 from config.integrations.breaker import PartnerDown, PartnerRefuses
 from tests.cases.rotas import Companies, clinical_desk, clinician, layer, open_case, paged, policy, rota
 from tests.factories import PatientFactory, UserFactory
@@ -228,6 +228,25 @@ def test_a_company_that_is_down_brings_the_next_channel_forward(night, companies
     minutes(night, 1)
     assert companies.channels == ["call", "sms"]
     assert paged(made)[0] == ("Cleo", "sms", "sent")
+
+
+def test_past_the_breaker_the_next_channel_does_not_wait(monkeypatch, settings, valkey):
+    """Real calls to a company that is gone: five fail, and from then on nobody waits for it."""
+    breaker.breaker.cache_clear()
+    settings.SMS_URL = settings.VOICE_URL = "http://127.0.0.1:9"
+    letters = []
+    monkeypatch.setattr(mail, "send", lambda to, *_: letters.append(to) or "id")
+    of = rota()
+    layer(of, clinician("Cleo"))
+    policy("clinical", of, {"channels": ["sms", "email"], "between_minutes": 30})
+    for count in (1, 2, 3):
+        made = escalated()
+        climb_escalations()
+        climb_escalations()
+        page = made.pages.get(channel="sms")
+        assert (page.fault, page.tries, len(letters)) == ("down", 1, count)
+    assert breaker.breaker("sms").current_state == "open"
+    breaker.breaker.cache_clear()
 
 
 def test_who_can_not_be_reached_at_all_is_passed_over_at_once(night, companies):
