@@ -97,7 +97,7 @@ def person(patient: Patient, by: str = "") -> Person:
     return Person(
         ref=patient.ref,
         masked_name=f"{masked(patient.first_name)} {masked(patient.last_name)}",
-        account=patient.account_number,
+        account=f"••••{patient.account_number[-3:]}",  # in full it would be an answer to verify by
         phone_end=patient.phone[-4:] if patient.phone else "",
         state=patient.state,
         by=by,

@@ -38,6 +38,8 @@ STAFF_MODULES = frozenset(
         "cases/rota.py",
         "cases/rota_warnings.py",
         "cases/webhooks.py",
+        "portal/emergency.py",
+        "portal/models/verification.py",
     }
 )
 

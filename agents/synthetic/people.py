@@ -1,6 +1,6 @@
 """Synthetic patients, practitioners and payers. Every surname ends in ``-Demo``; no real person is meant."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
 from billing.models import Coverage, Payer
@@ -226,6 +226,7 @@ def patient(rng: Random, number: int, today: date) -> Patient:
         language="es" if rng.random() < 0.18 else "en",
         time_zone=zone,
         preferred_channel=rng.choice(["portal", "sms", "email", "phone"]),
+        created_at=datetime.combine(today - timedelta(days=200 + number % 400), time(12), UTC),
         synthetic=True,
     )
 
