@@ -89,7 +89,8 @@ def test_without_valkey_the_sockets_of_another_node_catch_up(tmp_path: Path) -> 
 
 
 def test_a_hint_survives_the_way_to_another_node() -> None:
-    hint = live.Hint({"a"}, {"b"}, {(1, "opened", "")}, {4}, [{"type": "typing"}], True)
+    told = [(3, {"type": "offer"})]
+    hint = live.Hint({"a"}, {"b"}, {(1, "opened", "")}, {4}, [{"type": "typing"}], told, True)
     packed = hint.packed()
     assert live.Hint.unpacked(packed) == hint
     assert not live.Hint()

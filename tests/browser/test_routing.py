@@ -1,0 +1,70 @@
+"""A case is handed on in person and taken by a key, and the next is asked for by another (R-CHAN-4)."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.visitors import Running
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+def agent(demo: Running) -> Iterator[Page]:
+    yield from at_the_desk(demo, "agent")
+
+
+@pytest.fixture
+def lead(demo: Running) -> Iterator[Page]:
+    yield from at_the_desk(demo, "lead")
+
+
+def at_the_desk(demo: Running, role: str) -> Iterator[Page]:
+    """Somebody at the console who has said that they are online."""
+    page = demo.person(role, "wide")
+    page.goto("/console/views/open/")
+    with page.expect_response("**/presence/"):
+        page.locator("#availability [name=state]").select_option("online")
+    yield page
+    page.context.close()
+
+
+def test_a_case_is_handed_on_and_accepted_by_a_key(agent: Page, lead: Page) -> None:
+    agent.keyboard.press("j")
+    expect(agent.locator("#composer")).to_be_visible()
+    number = str(agent.locator("#case-head").get_attribute("data-case"))
+    agent.keyboard.press("t")
+    dialog = agent.locator("#work")
+    expect(dialog.locator("[name=note]")).not_to_have_value("")
+    dialog.get_by_label("To a person").select_option(label="Lee Lead")
+    dialog.locator("button.btn-primary").click()
+
+    offer = lead.locator("#offers .offer")
+    expect(offer).to_contain_text("Alex Agent hands you a case")
+    expect(offer).to_contain_text(number)
+    lead.keyboard.press("y")
+    expect(lead.locator("#case-head")).to_have_attribute("data-case", number)
+    expect(lead.locator(".case-line")).to_contain_text("Mine")
+    expect(offer).to_be_hidden()
+    expect(agent.locator("[data-toasts]")).to_contain_text(f"{number} was accepted.")
+
+
+def test_a_key_declines_with_a_reason(agent: Page, lead: Page) -> None:
+    agent.keyboard.press("j")
+    expect(agent.locator("#composer")).to_be_visible()
+    agent.keyboard.press("t")
+    agent.locator("#work").get_by_label("To a person").select_option(label="Lee Lead")
+    agent.locator("#work button.btn-primary").click()
+    expect(lead.locator("#offers .offer")).to_be_visible()
+    lead.keyboard.press("d")
+    lead.locator("#work").get_by_label("About to leave the desk").check()
+    lead.locator("#work button.btn-primary").click()
+    expect(lead.locator("#offers .offer")).to_be_hidden()
+    expect(agent.locator("[data-toasts]")).to_contain_text("was declined and is yours again")
+
+
+def test_the_next_is_asked_for_by_a_key(agent: Page) -> None:
+    agent.keyboard.press("q")
+    expect(agent.locator("#case-head")).to_be_visible()
+    expect(agent.locator(".case-line")).to_contain_text("Mine")
