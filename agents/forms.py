@@ -103,6 +103,7 @@ class DraftForm(forms.Form):
     kind = forms.ChoiceField(choices=[("reply", _("Reply")), ("note", _("Note")), ("whisper", _("Whisper"))])
     body = forms.CharField(max_length=LONGEST_DRAFT, required=False, strip=False)
     seen = forms.IntegerField(min_value=0, required=False)
+    made_from = forms.CharField(max_length=24, required=False)
 
     def clean_seen(self) -> int:
         return self.cleaned_data["seen"] or 0

@@ -24,21 +24,26 @@ def draft_of(actor: User, case: Case) -> Draft | None:
 
 
 @transaction.atomic
-def save_draft(actor: User, *, case: Case, kind: str, body: str, seen: int) -> Draft | None:
-    """Keep ``body``; an empty one ends the draft. ``seen``: the last message in the thread when it began."""
+def save_draft(
+    actor: User, *, case: Case, kind: str, body: str, seen: int, made_from: str = ""
+) -> Draft | None:
+    """Keep ``body``; an empty one ends the draft. ``seen``: the last message in the thread when it began.
+
+    ``made_from``: the reply kept ready that it was made from, as ``cases.canned.fill`` names it.
+    """
     require(actor, "cases.work", case)
     if len(body) > LONGEST_DRAFT:
         raise DraftTooLong
     if not body.strip():
         Draft.objects.filter(user=actor, case=case).delete()
         return None
-    return keep_draft(actor, case, kind=kind, body=body, seen=seen)
+    return keep_draft(actor, case, kind=kind, body=body, seen=seen, made_from=made_from)
 
 
-def keep_draft(user: User, case: Case, *, kind: str, body: str, seen: int) -> Draft:
+def keep_draft(user: User, case: Case, *, kind: str, body: str, seen: int, made_from: str = "") -> Draft:
     """As ``save_draft``, for words that come back to their author: whole, whatever their length."""
     now = timezone.now()
-    words = {"kind": kind, "body": body, "saved_at": now}
+    words = {"kind": kind, "body": body, "saved_at": now, "made_from": made_from}
     draft, _new = Draft.objects.update_or_create(
         user=user, case=case, defaults=words, create_defaults=words | {"since_message": seen}
     )

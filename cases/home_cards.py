@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from cases import inbox, surveys
+from cases import inbox
 from cases.models import Case, Message
 from portal import home, my_data
 from portal.models import Patient
@@ -28,8 +28,8 @@ def _unread(threads: list[Any]) -> home.Todo:
 
 
 def surveys_panel(viewer: Any, record: Record) -> home.Panel:
-    """What we would like to know; asked of nobody who has to do something else first."""
-    return home.Panel({"asked": list(surveys.mine(viewer)[: home.SHOWN])})
+    """What we would like to know. It comes after the page, which has more urgent things to tell."""
+    return home.Panel()
 
 
 def message_rows(patient: Patient) -> Iterator[dict[str, Any]]:

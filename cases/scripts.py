@@ -78,9 +78,9 @@ def aloud(texts: Iterable[str]) -> int:
 def opening(actor: Any, case: Case) -> Opening | None:
     """What to say first on a case nobody of ours has spoken on yet; None later, and where there is no script.
 
-    Whoever has proved who they are is not asked again.
+    Whoever has proved who they are is not asked again. The caller has opened the case.
     """
-    require(actor, "cases.work", case)
+    require(actor, "cases.work")
     if case.state == "closed" or _spoken_on(case):
         return None
     script = script_for(actor, case)

@@ -15,6 +15,7 @@ urlpatterns = [
     path("chat/<uuid:ref>/close", chat.close, name="chat-close"),
     path("chat/<uuid:ref>/forms", chat.form, name="chat-form"),
     path("survey/", surveys.survey, name="survey"),
+    path("surveys/", surveys.waiting, name="surveys"),
     path("surveys/<uuid:ref>/", surveys.mine, name="survey-mine"),
     path("chat/<uuid:ref>/files/<uuid:document>", chat.file, name="chat-file"),
     path("chat/<uuid:ref>/uploads", chat.upload, name="chat-upload"),

@@ -22,6 +22,7 @@ class Draft(models.Model):
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="drafts")
     kind = models.CharField(max_length=8, choices=KINDS, default="reply")
     body = EncryptedTextField(blank=True)
+    made_from = models.CharField(max_length=24, blank=True, help_text=_("The reply kept ready behind it."))
     since_message = models.BigIntegerField(default=0)
     saved_at = models.DateTimeField(default=timezone.now)
 

@@ -10,11 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import translation
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from cases import surveys
 from cases.forms_surveys import SurveyForm
 from cases.models import SurveyInvitation
+from portal import home
 from portal.access import PATIENT_REALM, door, public
 
 
@@ -29,6 +30,16 @@ def survey(request: HttpRequest) -> HttpResponse:
         return render(request, "cases/survey/over.html", {"unknown": True}, status=410)
     with translation.override(invitation.language):
         return _asked(request, invitation, token)
+
+
+@door("portal.use", realm=PATIENT_REALM, extends_session=False)
+@require_safe
+def waiting(request: HttpRequest) -> HttpResponse:
+    """The card of the patient's home: what waits for their answer."""
+    asked = list(surveys.mine(request.user)[: home.SHOWN])
+    return (
+        render(request, "cases/survey/waiting.html", {"asked": asked}) if asked else HttpResponse(status=204)
+    )
 
 
 @door("portal.use", realm=PATIENT_REALM)

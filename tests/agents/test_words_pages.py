@@ -21,6 +21,7 @@ from cases.models import (
 from tests.cases.test_canned import agent_who_knows, case_with_order, kept
 from tests.cases.test_surveys import asked_of, in_force
 from tests.factories import CaseFactory, ConversationFactory, ReasonFactory, UserFactory, patient_with_user
+from tests.guards.test_query_budgets import queries_of
 from tests.people import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +52,7 @@ def test_the_opening_stands_on_a_new_case_and_goes_with_the_first_reply(desk: Cl
     OpeningScript.objects.create(channel="portal", greeting="Good day, {agent_name} here.", **parts)
     case = portal_case()
     assert "Good day, Dana here." in desk.get(at("case-opening", case)).content.decode()
+    assert queries_of(desk, at("case-opening", case)) <= 12
     assert desk.post(at("case-say", case), said(case, "Hello")).status_code == 201
     assert desk.get(at("case-opening", case)).status_code == 204
 
@@ -102,6 +104,13 @@ def test_a_reply_that_waits_to_be_taken_back_keeps_what_it_was_made_from() -> No
 
     sending.send_now(desk.user, held=HeldReply.objects.get())  # type: ignore[attr-defined]
     assert CannedUse.objects.get().reply == ready
+
+
+def test_a_draft_knows_what_it_was_made_from(desk: Client) -> None:
+    case = portal_case()
+    words = {"kind": "reply", "body": "Hello Marisol, DME", "seen": 0, "made_from": "7.2"}
+    assert desk.post(at("case-draft", case), words).status_code == 204
+    assert 'name="made_from" value="7.2"' in desk.get(at("case", case)).content.decode()
 
 
 def test_the_browser_checks_spelling_in_the_customers_language(desk: Client) -> None:

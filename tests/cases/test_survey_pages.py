@@ -110,10 +110,11 @@ def test_a_patient_answers_in_their_portal(survey: Survey) -> None:
     assert mail.outbox == []
     address = reverse("cases:survey-mine", args=[asked.ref])
     with time_machine.travel(timezone.now(), tick=False):
-        assert address in browser.get(reverse("portal:home")).content.decode()
+        assert reverse("cases:surveys") in browser.get(reverse("portal:home")).content.decode()
+        assert address in browser.get(reverse("cases:surveys")).content.decode()
         assert browser.get(address).status_code == 200
         assert browser.post(address, {"score": "5"}).status_code == 200
-        assert address not in browser.get(reverse("portal:home")).content.decode()
+        assert browser.get(reverse("cases:surveys")).status_code == 204
     assert SurveyAnswer.objects.get().invitation == asked
 
 

@@ -100,6 +100,7 @@ URLS: dict[str, set[str] | str] = {
     "cases:chat-form": PUBLIC,
     # the link's token stands for whoever was asked
     "cases:survey": PUBLIC,
+    "cases:surveys": CUSTOMERS,
     "cases:survey-mine": CUSTOMERS,
     "cases:chat-file": PUBLIC,
     "cases:chat-upload": PUBLIC,

@@ -150,7 +150,6 @@ DESK_PAGES: list[tuple[str, bool, list[str], int, int]] = [
     ("agents:case-new", True, [], 12, 1),
     ("agents:case-beside", True, [], 12, 1),
     ("agents:case-more", True, [], 12, 1),
-    ("agents:case-opening", True, [], 12, 1),
     ("agents:case-canned", True, [], 12, 0),
     ("agents:case-subject", True, [], 12, 1),
     ("agents:case-macros", True, [], 12, 0),
