@@ -70,6 +70,18 @@ class Turning:
         """Nothing is promised any more; it counts neither as kept nor as missed, unless it ran out before."""
         self._end(clock, "cancelled")
 
+    def revive(self, clock: Clock, *, waits: bool) -> None:
+        """One that was cancelled goes on as though it never had been: what passed since then counts."""
+        if clock.state != "cancelled" or clock.stopped_at is None:
+            return
+        since, clock.stopped_at = clock.stopped_at, None
+        if waits and clock.pauses:
+            self._rest(clock, "paused", self.at)
+            return
+        self._run_on(clock, since)
+        clock.changed_at = max(self.at, since)
+        self._tell(clock, "resumed", clock.changed_at)
+
     def retarget(self, clock: Clock, target: Target, *, waits: bool) -> None:
         """Another policy measures it from now on; what has run stays run. ``waits``: the customer has the word."""
         if all(getattr(clock, name) == getattr(target, name) for name in MEASURE):

@@ -168,6 +168,9 @@ def unmerge(actor: Any, *, case: Case) -> Case:
         merge.undone_at = timezone.now()
         merge.save(update_fields=["undone_at"])
         sla.event(case, "unmerged", actor=actor)
+        if not into.unread:
+            for kind in sla.RESPONSES:
+                sla.finish(into, kind, actor=actor)
         sla.event(into, "reclassified", actor=actor)
         rules.record(actor, case, "unmerged", {"from": into.number})
         rules.record(actor, into, "unmerged", {"to": case.number})

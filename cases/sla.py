@@ -181,8 +181,15 @@ def _merged(ledger: Ledger, case_id: int, turning: Turning) -> None:
 
 
 def _unmerged(ledger: Ledger, case_id: int, turning: Turning) -> None:
+    """What the merge cancelled goes on as though it never had; a reply that was given meanwhile is given."""
+    facts = ledger.facts[case_id]
+    if facts.state == "closed":
+        return
+    for clock in ledger.cancelled(case_id, "merged"):
+        if facts.unread or clock.kind == "resolution":
+            turning.revive(clock, waits=facts.waits)
     _reopened(ledger, case_id, turning)
-    if ledger.policies and ledger.facts[case_id].unread:
+    if ledger.policies and facts.unread:
         _await_reply(ledger, case_id, turning)
 
 

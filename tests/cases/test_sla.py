@@ -11,12 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from cases import cases, conversations, merging, promises, sla, snoozing
-from cases.clock_words import chips
 from cases.defaults import clocks as defaults
 from cases.models import Calendar, Case, CaseEvent, Clock, ClockEvent, Notification, SlaPolicy, SlaTarget
 from portal.access import System
 from tests.factories import (
-    CaseFactory,
     ConversationFactory,
     PatientFactory,
     ReasonFactory,
@@ -212,8 +210,13 @@ def test_who_waited_still_does_after_a_merge(clock, agent) -> None:
     merging.merge(agent, into=into, cases=[gone])
     assert set(states(gone).values()) == {"cancelled"}
     assert running(into)["next_response"].started_at == TUESDAY
+    before = gone.clocks.get(kind="resolution").due_at
+    clock.shift(HOUR)
     merging.unmerge(agent, case=gone)
-    assert "resolution" in running(gone)
+    back = running(gone)["resolution"]
+    assert (back.started_at, back.due_at, back.stopped_at) == (TUESDAY, before, None)
+    assert gone.clocks.filter(kind="resolution").count() == 1
+    assert "next_response" not in running(into)
 
 
 def test_complaints_have_clocks_of_their_own(clock, agent) -> None:
@@ -420,29 +423,21 @@ def test_a_case_tells_the_story_of_its_clocks(clock, agent, lead) -> None:
 def test_colours_go_from_green_over_amber_to_red(clock) -> None:
     case = opened("phone")
 
-    def colours() -> tuple[str, str]:
-        case.refresh_from_db()
-        shown = next(each for each in sla.standing(case) if each.clock.kind == "first_response")
-        return shown.colour, chips([case])[case.pk].colour
+    def colour() -> str:
+        return next(each.colour for each in sla.standing(case) if each.clock.kind == "first_response")
 
-    found = [colours()]
+    found = [colour()]
     for seconds in (23, 10):
         clock.shift(timedelta(seconds=seconds))
-        found.append(colours())
-    assert found == [("green", "green"), ("amber", "amber"), ("red", "red")]
+        found.append(colour())
+    assert found == ["green", "amber", "red"]
 
 
-def test_chips_of_a_list_cost_one_query_and_tell_open_time(clock) -> None:
+def test_a_clock_shows_open_time_and_time_by_the_wall(clock) -> None:
     clock.move_to(datetime(2026, 6, 4, 22, 30, tzinfo=UTC))  # half an hour before closing
-    listed = [opened() for _ in range(5)]
-    for case in listed:
-        case.refresh_from_db()
-    with CaptureQueriesContext(connection) as queries:
-        found = chips(listed)
-    assert len(queries) == 1
-    assert {(chip.text, chip.colour) for chip in found.values()} == {("4 h 00", "green")}
-    assert "18 h 00 by the clock on the wall" in found[listed[0].pk].title
-    assert not chips([CaseFactory()])
+    shown = next(each for each in sla.standing(opened()) if each.clock.kind == "first_response")
+    assert (shown.left, shown.left_wall) == (4 * HOUR, 18 * HOUR)
+    assert (shown.left_words, shown.wall_words) == ("4 h 00", "18 h 00")
 
 
 def test_facts_are_read_in_one_query() -> None:
