@@ -28,9 +28,11 @@ class EscalateForm(forms.Form):
     """Who is called and why; for a clinician, by which symptoms. What is missing the rule says."""
 
     lane = forms.ChoiceField(label=_("Who is called"), choices=LANES)
-    why = forms.CharField(label=_("Why"), max_length=2000, required=False, widget=_lines(2))
+    why = forms.CharField(
+        label=_("Why"), max_length=2000, widget=_lines(2), error_messages={"required": _("Say why.")}
+    )
     symptoms = forms.CharField(
-        label=_("Symptoms"),
+        label=_("Symptoms, for a clinician"),
         max_length=2000,
         required=False,
         widget=_lines(3),

@@ -97,6 +97,11 @@ class Board:
     turns: list[Stretch]
     gaps: list[Stretch]
 
+    @property
+    def next_hand_over(self) -> datetime | None:
+        """None where the same people stay for all of the time that is looked at."""
+        return self.now.end if self.turns else None
+
 
 def boards(actor: User) -> list[Board]:
     """Every rota in use."""

@@ -219,7 +219,7 @@ def test_the_board_says_who_is_on_who_comes_and_when_nobody_does(staff_client):
     assert "Ana Now" in page
     assert "Ben Next" in page
     assert "Nobody is on duty" in page
-    assert "tomorrow, 3 am" in page
+    assert "Wed 4 Mar, 3 am to 4 am" in page
 
 
 @time_machine.travel("2026-03-03T15:00Z", tick=False)
@@ -248,6 +248,13 @@ def test_a_lead_puts_somebody_on_duty_by_the_rotas_own_clock(staff_client):
     backwards = staff_client("lead").post(at("rota-stand-in"), sent | {"ends_at": "2026-03-04T01:00"})
     assert backwards.status_code == 422
     assert "It ends before it begins" in backwards.content.decode()
+
+
+def test_who_stays_on_hands_over_to_nobody(staff_client):
+    layer(rota(), clinician("Ana Always"))
+    page = staff_client("agent").get(at("rota")).content.decode()
+    assert "Not in the coming week" in page
+    assert "No hand-over in the coming week" in page
 
 
 def test_agents_put_nobody_on_duty(staff_client):
