@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import cast
 
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cases import calendars
-from cases.models import Case, Clock
+from cases.models import Case
+from cases.models.sla import CLOCKS
 from config.templatetags.look import say_when
 from portal.models import User
 
@@ -28,6 +29,9 @@ FIELDS = (
     "closed_at",
     "snoozed_until",
     "next_due_at",
+    "next_warn_at",
+    "next_due_kind",
+    "next_due_calendar",
     "guest_name",
     "patient__first_name",
     "patient__last_name",
@@ -44,9 +48,14 @@ class Due:
     at: datetime
     left: int
     runs: bool
+    kind: str = ""
+    warned: bool | None = None
 
     @property
     def tone(self) -> str:
+        """Amber from the clock's own warning on; by the minutes left where it has none."""
+        if self.warned is not None:
+            return "bad" if self.left < 0 else "warn" if self.warned else "good"
         if self.left < NEAR:
             return "bad"
         return "warn" if self.left < SOON else "good"
@@ -57,7 +66,8 @@ class Due:
 
     @property
     def wall(self) -> str:
-        return _("By %(when)s") % {"when": say_when(self.at)}
+        by = _("By %(when)s") % {"when": say_when(self.at)}
+        return f"{by} · {dict(CLOCKS)[self.kind]}" if self.kind else by
 
 
 @dataclass(frozen=True)
@@ -122,23 +132,17 @@ def _row(case: Case, actor: User, due: Due | None, place: str) -> Row:
 def _dues(cases: Iterable[Case]) -> dict[int, Due]:
     """The time left of each, counted in the hours of the calendar that its next clock runs by."""
     running = [case for case in cases if case.next_due_at is not None and case.state != "closed"]
-    by_calendar = dict(
-        Clock.objects.filter(
-            case__in=[case.pk for case in running], state="running", due_at=F("case__next_due_at")
-        ).values_list("case_id", "calendar_id")
-    )
     hours, usual = calendars.known()
     now = timezone.now()
-    return {
-        case.pk: _due(case.next_due_at, hours.get(by_calendar.get(case.pk) or 0, usual), now)
-        for case in running
-        if case.next_due_at is not None
-    }
+    return {case.pk: _due(case, hours.get(case.next_due_calendar_id or 0, usual), now) for case in running}
 
 
-def _due(at: datetime, hours: Any, now: datetime) -> Due:
+def _due(case: Case, hours: calendars.Hours, now: datetime) -> Due:
+    at = cast(datetime, case.next_due_at)
     ahead, behind = calendars.between(hours, now, at), calendars.between(hours, at, now)
-    return Due(at, int(ahead) if at > now else -max(int(behind), 1), calendars.is_open(hours, now))
+    left = int(ahead) if at > now else -max(int(behind), 1)
+    warned = None if case.next_warn_at is None else case.next_warn_at <= now
+    return Due(at, left, calendars.is_open(hours, now), case.next_due_kind, warned)
 
 
 def in_words(minutes: int) -> str:

@@ -1,9 +1,7 @@
 """What the clocks of a case look like to people: how much is left, in which colour, and why, in words."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -64,16 +62,6 @@ class Standing:
         return say_when(self.due_at) if self.due_at else ""
 
 
-@dataclass(frozen=True)
-class Chip:
-    """The next promise of a case in a list: ``text`` is open time left, ``title`` tells the rest."""
-
-    text: str
-    title: str
-    colour: str
-    due_at: datetime
-
-
 def standing(case: Case, *, at: datetime | None = None) -> list[Standing]:
     """The clocks of a case, running ones first, each with its story. The caller may see the case. 3 queries."""
     now = at or timezone.now()
@@ -83,29 +71,6 @@ def standing(case: Case, *, at: datetime | None = None) -> list[Standing]:
         told.setdefault(event.clock_id, []).append(event)
     clocks = sorted(case.clocks.all(), key=lambda clock: (clock.state not in ACTIVE, -clock.pk))
     return [_shown(clock, hours, told.get(clock.pk, []), now) for clock in clocks]
-
-
-def chips(cases: Iterable[Case], *, at: datetime | None = None) -> dict[int, Chip]:
-    """The chip of each case that has a clock running, by the case's key: one query for them all, or none."""
-    due = [case for case in cases if case.next_due_at is not None]
-    if not due:
-        return {}
-    now, hours = at or timezone.now(), known()[0]
-    return {case.pk: _chip(case, hours, now) for case in due}
-
-
-def _chip(case: Case, hours: dict[int, Hours], now: datetime) -> Chip:
-    due: Any = case.next_due_at
-    warned = case.next_warn_at is not None and case.next_warn_at <= now
-    colour = "red" if due < now else "amber" if warned else "green"
-    left = _left(hours.get(case.next_due_calendar_id or 0), now, due)
-    label = str(dict(Clock._meta.get_field("kind").choices or ()).get(case.next_due_kind, ""))
-    wall = _("%(clock)s: %(left)s by the clock on the wall, due %(due)s") % {
-        "clock": label,
-        "left": span(due - now),
-        "due": say_when(due),
-    }
-    return Chip(span(left), wall, colour, due)
 
 
 def _left(hours: Hours | None, now: datetime, due: datetime) -> timedelta:

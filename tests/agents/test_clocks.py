@@ -1,16 +1,17 @@
 """R-SLA in the console: the story of each clock in words, and what a lead may do to one by hand."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
-from agents import acts, context
+from agents import acts, context, queue
 from cases import cases, sla
 from cases.defaults import clocks as defaults
 from cases.models import Case, Clock, ClockEvent
@@ -131,3 +132,17 @@ def test_the_panel_is_drawn(case: Case, staff_client: Any) -> None:
 def test_the_dialog_is_offered_on_closed_cases_too(case: Case) -> None:
     case.state = "closed"
     assert "clocks" in {one.act.code for one in acts.of(UserFactory(roles=["agent"]), case)}
+
+
+def test_a_chip_in_a_list_goes_by_the_warning_of_its_own_clock() -> None:
+    """A promise of seconds is not red from the start."""
+    defaults.install()
+    agent = UserFactory(roles=["agent"])
+    with time_machine.travel(datetime(2026, 6, 2, 15, tzinfo=UTC), tick=False) as now:
+        cases.open_case(System("intake"), channel="phone", patient=PatientFactory())
+        found = []
+        for seconds in (0, 25, 10):
+            now.shift(timedelta(seconds=seconds))
+            [row] = queue.page(agent, queue.VIEWS["unassigned"]).rows
+            found.append((row.due.tone, row.due.wall.split(" · ")[1]))
+    assert found == [("good", "First reply"), ("warn", "First reply"), ("bad", "First reply")]

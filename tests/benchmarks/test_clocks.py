@@ -16,9 +16,10 @@ from django.utils import timezone
 from cases import cases, ledger, sla
 from cases.defaults import clocks as defaults
 from cases.drafts import Author, Draft, Stored
-from cases.models import Conversation
+from cases.models import Clock, Conversation
 from cases.writer import write
 from portal.access import System
+from tests.benchmarks import desks
 from tests.benchmarks.harness import ROUNDS, note, timed
 from tests.factories import ConversationFactory, PatientFactory
 
@@ -26,18 +27,8 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.django_db(transaction=True), py
 
 SIZES = [int(size) for size in os.environ.get("BENCH_CLOCKS", "1000,1000000").split(",")]
 DUE, TIMES = 200, 5
-# Running clocks like the one there is, each of a case of its own; the first have run out, the rest are to come.
-CASES = """
-    INSERT INTO cases_case SELECT (jsonb_populate_record(c, jsonb_build_object(
-        'id', 10000000 + g, 'ref', gen_random_uuid(), 'number', 'K-' || g))).*
-    FROM cases_case c, generate_series(1, %s) g WHERE c.id = %s
-"""
-CLOCKS = """
-    INSERT INTO cases_clock SELECT (jsonb_populate_record(k, jsonb_build_object(
-        'id', 10000000 + g, 'case_id', 10000000 + g,
-        'due_at', now() + (g - %s) * interval '1 s', 'next_moment_at', now() + (g - %s) * interval '1 s'))).*
-    FROM cases_clock k, generate_series(1, %s) g WHERE k.id = %s
-"""
+# Running clocks like the one there is; the first have run out, the rest are to come.
+MOMENT = f"now() + (g - {DUE}) * interval '1 s'"
 
 
 @pytest.fixture
@@ -51,11 +42,10 @@ def owner() -> Iterator[psycopg.Connection]:
 def _fill(owner: psycopg.Connection, size: int) -> None:
     case = cases.open_case(System("intake"), channel="portal", patient=PatientFactory())
     pattern = case.clocks.get(kind="resolution")
-    owner.execute("DELETE FROM cases_clock WHERE id > 10000000")
-    owner.execute("DELETE FROM cases_case WHERE id > 10000000")
-    owner.execute(CASES, [size, case.pk])
-    owner.execute(CLOCKS, [DUE, DUE, size, pattern.pk])
-    owner.execute("ANALYZE")
+    owner.execute("DELETE FROM cases_clock WHERE id >= %s", [desks.FIRST])
+    different = {"case_id": f"{desks.FIRST} + g", "due_at": MOMENT, "next_moment_at": MOMENT}
+    desks._repeat(owner, Clock, pattern.pk, size, different)
+    owner.execute("ANALYZE cases_clock")
 
 
 def _found() -> int:
