@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, models, transaction
 
-from cases.models import Callback, Case, Escalation, PlaybookRun
+from cases.models import Callback, Case, Complaint, Escalation, PlaybookRun
 
 
 @dataclass(frozen=True)
@@ -48,4 +48,5 @@ BELONGINGS = [
     rows("playbooks", PlaybookRun),
     rows("escalations", Escalation),
     rows("callbacks", Callback),
+    rows("complaints", Complaint),
 ]

@@ -13,11 +13,11 @@ from django.db import connection
 from django.utils import timezone
 
 from agents import workspace
-from agents.models import Draft
+from agents.models import Draft, HeldReply
 from cases import conversations, kin, merging
 from cases.drafts import Author
 from cases.drafts import Draft as Said
-from cases.models import Case, CaseEvent, CaseRules, Conversation, Follower, Merge, Tag
+from cases.models import Callback, Case, CaseEvent, CaseRules, Conversation, Follower, Merge, Tag
 from cases.writer import write_one
 from portal.models import User
 from tests.factories import (
@@ -151,6 +151,32 @@ def test_drafts_go_over_and_come_back(agent: User) -> None:
         into.pk: "First",
         other.pk: "Second",
     }
+
+
+def test_callbacks_and_held_replies_go_over_and_come_back(agent: User) -> None:
+    """One that the other case may not have besides its own stays where it is."""
+    into, other = twins()
+    into_too = CaseFactory(patient=into.patient, state="open")
+    promised = [_callback(into), _callback(other)]
+    held = HeldReply.objects.create(
+        user=agent, case=other, body="Soon", client_id=uuid.uuid4(), release_at=timezone.now()
+    )
+    merging.merge(agent, into=into, cases=[other])
+    assert [Callback.objects.get(pk=one.pk).case for one in promised] == [into, other]
+    assert HeldReply.objects.get(pk=held.pk).case == into
+    merging.unmerge(agent, case=other)
+    assert HeldReply.objects.get(pk=held.pk).case == other
+    merging.merge(agent, into=into_too, cases=[other])
+    assert Callback.objects.get(pk=promised[1].pk).case == into_too
+    merging.unmerge(agent, case=other)
+    assert Callback.objects.get(pk=promised[1].pk).case == other
+
+
+def _callback(case: Case) -> Callback:
+    at = timezone.now() + timedelta(hours=2)
+    return Callback.objects.create(
+        case=case, phone="+15125550143", starts_at=at, ends_at=at + timedelta(minutes=30)
+    )
 
 
 def test_several_go_into_one_at_once(agent: User) -> None:
