@@ -166,10 +166,10 @@ def _header(content: Content, raw: Mapping[str, Any]) -> Iterator[Problem]:
     for path in content.escalation:
         if path.lane not in pc.LANES:
             yield Problem("", _("Nobody knows the escalation lane “%(lane)s”.") % {"lane": path.lane})
-    if len(raw["steps"]) > MOST_STEPS or len(raw.get("fields", [])) > MOST_FIELDS:
+    if len(raw.get("steps", [])) > MOST_STEPS or len(raw.get("fields", [])) > MOST_FIELDS:
         most = {"steps": MOST_STEPS, "fields": MOST_FIELDS}
         yield Problem("", _("At most %(steps)d steps and %(fields)d fields.") % most)
-    yield from _doubles([one["code"] for one in raw["steps"]], _("Two steps are called “%(name)s”."))
+    yield from _doubles([one["code"] for one in raw.get("steps", [])], _("Two steps are called “%(name)s”."))
     yield from _doubles(
         [one["name"] for one in raw.get("fields", [])], _("Two fields are called “%(name)s”.")
     )
@@ -319,7 +319,8 @@ def _unverified(content: Content) -> Iterator[Problem]:
 
         def ways(code: str, level: int = level) -> list[str]:
             step = content.steps[code]
-            return [step.failed] if step.kind == "verify" and step.level >= level else step.ways()
+            passed = step.kind == "verify" and step.level >= level
+            return [way for way in step.ways() if not passed or way == step.failed]
 
         for code in sorted(_closure([content.first], ways)):
             step = content.steps[code]
