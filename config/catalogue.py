@@ -28,16 +28,26 @@ STAFF_CODE = re.compile(
 # Modules of the desk's own work: no page, mail or message to a patient holds their words.
 STAFF_MODULES = frozenset(
     {
+        "cases/canned.py",
         "cases/chain_check.py",
         "cases/defaults/escalation.py",
         "cases/duty.py",
         "cases/escalation.py",
+        "cases/macro_steps.py",
+        "cases/macros.py",
         "cases/models/escalation.py",
         "cases/models/rota.py",
+        "cases/models/surveys.py",
+        "cases/models/words.py",
+        "cases/outside.py",
         "cases/paging.py",
         "cases/rota.py",
         "cases/rota_warnings.py",
+        "cases/scripts.py",
+        "cases/sending.py",
+        "cases/subjects.py",
         "cases/webhooks.py",
+        "cases/wording.py",
         "portal/emergency.py",
         "portal/models/verification.py",
     }

@@ -1,6 +1,6 @@
 """The workshop's pages of words kept ready: each save is a version, and what can't be used is told by field."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -89,7 +89,7 @@ class WordsAdmin(WorkshopAdmin):
 
     sees, works, adds = "admin.use", "canned.manage", True
     form = WordsForm
-    filter_horizontal: tuple[str, ...] = ("teams",)
+    filter_horizontal: ClassVar[Any] = ("teams",)
     readonly_fields = ("kept",)
     with_teams = True
 
