@@ -311,3 +311,24 @@ def test_a_chain_of_business_hours_wakes_nobody_at_three(companies):
         climb_escalations()
         climb_escalations()
     assert companies.channels == ["sms"]
+
+
+# --- on commit -------------------------------------------------------------------------------------------
+def test_pages_are_handed_to_a_worker_once_they_are_kept(monkeypatch, django_capture_on_commit_callbacks):
+    handed = []
+    monkeypatch.setattr(send_page, "apply_async", lambda args, **_: handed.extend(args))
+    clinical_desk()
+    with django_capture_on_commit_callbacks(execute=True):
+        made = escalated()
+        assert handed == []
+    assert handed == list(made.pages.order_by("pk").values_list("pk", flat=True))
+
+
+def test_what_a_worker_is_handed_is_an_id_alone(monkeypatch, django_capture_on_commit_callbacks):
+    handed = []
+    monkeypatch.setattr(send_page, "apply_async", lambda *args, **kwargs: handed.append((args, kwargs)))
+    clinical_desk()
+    with django_capture_on_commit_callbacks(execute=True):
+        escalated()
+    assert all(len(args) == 1 and isinstance(args[0][0], int) for args, _ in handed)
+    assert {str(kwargs) for _, kwargs in handed} == {"{'retry': False}"}
