@@ -1,5 +1,6 @@
 from portal.models.access_trail import AccessEntry, AccessReason, TrailQueue, TrailSeal
 from portal.models.clinical import Diagnosis
+from portal.models.contacts import Consent, ContactChange
 from portal.models.documents import Document, Upload
 from portal.models.exports import DataExport
 from portal.models.factors import AccountMail, OneTimeSecret, RecoveryCode, TotpDevice
@@ -18,8 +19,6 @@ from portal.models.orders import (
 )
 from portal.models.people import (
     Caregiver,
-    Consent,
-    ContactChange,
     Invitation,
     Patient,
     RoleGrant,
