@@ -199,6 +199,20 @@ def note_repeat(actor: Any, case: Case) -> None:
         record(actor, case, "linked", {"kind": "repeat", "to": before.number})
 
 
+def identified(actor: Any, *, case: Case, patient: Patient) -> Case:
+    """It is known now whose case this is. One that is somebody's already stays theirs."""
+    require(actor, "cases.work", patient)
+    with transaction.atomic():
+        case = locked(case)
+        if case.patient_id is None:
+            case.patient = patient
+            save(case, "patient")
+            record(actor, case, "linked", {"identity": 1})
+            sla.event(case, "reclassified", actor=actor)
+            note_repeat(actor, case)
+    return case
+
+
 def raise_tier(actor: Any, *, case: Case, tier: int) -> Case:
     """Say how far a case has been handed up. It never comes down by this."""
     require(actor, "cases.escalate", case)

@@ -96,11 +96,8 @@ def _typed(values: dict[str, str]) -> dict[str, str]:
 def _identified(conversation: Conversation, patient: Patient) -> Result:
     conversation.identity_level, conversation.patient = 1, patient
     conversation.save(update_fields=["identity_level", "patient"])
-    case = conversation.case
-    if case is not None and case.patient_id is None:
-        case.patient = patient
-        case.save(update_fields=["patient"])
-        cases.record(System("chat"), case, "linked", {"identity": 1})
+    if conversation.case is not None:
+        cases.identified(System("chat"), case=conversation.case, patient=patient)
     purpose = f"case:{conversation.case_id}" if conversation.case_id else ""
     verification.passed_at_door(patient, how="chat_form", purpose=purpose)
     transaction.on_commit(lambda: live.states_changed([conversation.pk]))

@@ -76,6 +76,15 @@ def test_a_repeat_is_found_when_its_reason_becomes_known(agent: User) -> None:
     assert cases.change(agent, case=case, reason=reason).repeat_of == before
 
 
+def test_a_repeat_is_found_when_its_patient_becomes_known(agent: User) -> None:
+    patient, reason = PatientFactory(), ReasonFactory()
+    before = closed(2, patient=patient, reason=reason)
+    guest = cases.open_case(agent, channel="chat", reason=reason)
+    case = cases.identified(agent, case=guest, patient=patient)
+    assert (case.patient, case.repeat_of) == (patient, before)
+    assert cases.identified(agent, case=case, patient=PatientFactory()).patient == patient
+
+
 # --- doubles -----------------------------------------------------------------------------------------
 def test_open_cases_of_the_same_matter_are_offered(agent: User) -> None:
     order = OrderFactory()
