@@ -161,10 +161,11 @@ def hand_over(
     version: int | None = None,
 ) -> Offer | None:
     """Hand a case on with a summary. Whoever is at the desk is asked first and has the case once they accept;
-    a team, or somebody who is not there, has it at once (None is returned).
+    a team, or somebody who is not there, has it at once (None is returned). So has whoever is given the case
+    of a third person: there it is a decision, and not one's own work that would wait for an answer.
     """
     require(actor, "cases.work", case)
-    if to is None or team is not None or not presence.is_at_the_desk(to):
+    if to is None or team is not None or _is_anothers(actor, case) or not presence.is_at_the_desk(to):
         _refuse_to_the_absent(case, to)
         cases.transfer(actor, case=case, to=to, team=team, note=note, version=version)
         return None
@@ -187,8 +188,12 @@ def hand_over(
         )
 
 
+def _is_anothers(actor: User, case: Case) -> bool:
+    return case.owner_id not in (None, actor.pk)
+
+
 def _refuse_to_the_absent(case: Case, to: User | None) -> None:
-    if to is not None and _chat(case) is not None:
+    if to is not None and _chat(case) is not None and not presence.is_at_the_desk(to):
         raise ValidationError(
             {"to": _("%(name)s is not at the desk, and a live chat can't wait.") % {"name": shown_name(to)}}
         )

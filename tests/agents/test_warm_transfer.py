@@ -173,6 +173,14 @@ def test_somebody_who_is_not_there_has_a_case_at_once_but_no_live_chat() -> None
     assert owner_of(chat.case) == giver
 
 
+def test_the_case_of_a_third_person_is_given_at_once() -> None:
+    """A lead moves what lies with somebody who is busy: nobody would wait for an answer to that."""
+    lead, holder, taker = agent_there(), agent_there(), agent_there()
+    case = CaseFactory(owner=holder, state="open")
+    assert assignment.hand_over(lead, case=case, to=taker, note=NOTE) is None
+    assert owner_of(case) == taker
+
+
 def test_a_team_has_it_at_once_and_its_agents_are_offered_it() -> None:
     giver, team = agent_there(), team_that("push")
     taker = agent_there(team)
