@@ -1,16 +1,14 @@
 """A customer whole, seen from one of their cases: every case, what they allow, and all that was said and done.
 
-The case is the purpose; its verification decides what opens (R-CASE-3), here as beside the thread.
+The case is the purpose; its verification decides what opens (R-CASE-3), here as beside the thread, whose panels
+stand beside this page as well.
 """
 
 from dataclasses import dataclass
 
 from agents import context, timeline
-from agents.context import Shown
 from agents.timeline import Entry
-from agents.workspace import purpose
 from cases.models import Case
-from config.security import audit
 from portal import consent
 from portal.access import require
 from portal.models import Consent, Patient, User
@@ -24,31 +22,27 @@ class Customer:
     """``line`` is None where the verification on the case does not open what was said."""
 
     name: str
-    panels: list[Shown]
     cases: list[Case]
     consents: list[Consent]
     line: list[Entry] | None
 
 
 def whole(actor: User, case: Case) -> Customer:
-    """Everything of the case's patient that is open on it. Raises Patient.DoesNotExist for a guest."""
+    """Everything of the case's patient that is open on it. Raises Patient.DoesNotExist for a guest.
+
+    The caller opens the case, and puts that on the trail.
+    """
     require(actor, "patients.view")
     patient = case.patient
     if patient is None:
         raise Patient.DoesNotExist
     stands = context.standing(actor, case)
-    panels = [*context.beside(actor, case, first=True), *context.beside(actor, case, first=False)]
-    with audit.acting(purpose=purpose(case)):
-        opened = stands.opens(SAID)
-        fields = ("cases", "consents", *(["messages"] if opened else []))
-        audit.read([patient], "customer", objects=[case], fields=fields)
-        return Customer(
-            patient.name if stands.names else context.masked_name(patient),
-            panels,
-            _cases(actor, patient),
-            sorted(consent.standing(patient).values(), key=lambda one: (one.channel, one.topic)),
-            timeline.whole(actor, patient) if opened else None,
-        )
+    return Customer(
+        patient.name if stands.names else context.masked_name(patient),
+        _cases(actor, patient),
+        sorted(consent.standing(patient).values(), key=lambda one: (one.channel, one.topic)),
+        timeline.whole(actor, patient) if stands.opens(SAID) else None,
+    )
 
 
 def _cases(actor: User, patient: Patient) -> list[Case]:

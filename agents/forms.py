@@ -38,7 +38,7 @@ class LocalTimeField(forms.DateTimeField):
     """A moment as a browser's own picker gives it, by the supplier's clock."""
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=LOCAL_TIME)
-    input_formats = (LOCAL_TIME, f"{LOCAL_TIME}:%S")  # type: ignore[assignment]
+    input_formats = (LOCAL_TIME, f"{LOCAL_TIME}:%S")
 
     def to_python(self, value: Any) -> datetime | None:
         if value in self.empty_values:

@@ -5,8 +5,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from agents.forms import BY_HAND, LONGEST_DRAFT, desk
+from agents.forms import BY_HAND, desk
 from agents.models import SavedView
+from agents.workspace import LONGEST_DRAFT
 from cases.models import Case, Reason, Tag, Team
 from cases.models.cases import CHANNELS
 

@@ -125,7 +125,7 @@ def send(message_id: int) -> bool:
         message.tries += 1
         message.external_id = _posted(message)
         message.save(update_fields=["state", "tries", "external_id"])
-    return message.state == "sent"
+    return bool(message.state == "sent")
 
 
 def _posted(message: SideMessage) -> str:

@@ -14,7 +14,7 @@ from portal.models import Patient
 @require_GET
 @door("patients.view", realm="staff")
 def customer(request: StaffRequest, number: str) -> HttpResponseBase:
-    case = opened(request, number, "case: customer")
+    case = opened(request, number, "customer")
     try:
         whole = rules.whole(request.user, case)
     except Patient.DoesNotExist:

@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -67,11 +68,15 @@ class Callback(models.Model):
 class CallbackRules(models.Model):
     """How callbacks are promised here; one row, which supervisors change."""
 
-    slot_minutes = models.PositiveSmallIntegerField(default=30)
-    slot_capacity = models.PositiveSmallIntegerField(
-        default=4, help_text=_("How many customers may be promised the same slot.")
+    slot_minutes = models.PositiveSmallIntegerField(
+        default=30, validators=[MinValueValidator(5), MaxValueValidator(240)]
     )
-    most_tries = models.PositiveSmallIntegerField(default=3)
+    slot_capacity = models.PositiveSmallIntegerField(
+        default=4,
+        validators=[MinValueValidator(1)],
+        help_text=_("How many customers may be promised the same slot."),
+    )
+    most_tries = models.PositiveSmallIntegerField(default=3, validators=[MinValueValidator(1)])
     retry_minutes = models.PositiveSmallIntegerField(
         default=60, help_text=_("Business minutes until a call that nobody answered is tried again.")
     )
