@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 ROWS, PAGE, HEIGHT = 10_000, 50, 88
 ADDRESS = f"{stage.HOME}/long-list/"
-HTML = f"""<!doctype html><html lang="en"><head><title>List</title></head><body>
+HTML = """<!doctype html><html lang="en"><head><title>List</title></head><body>
 <section id="queue"><ul id="rows"></ul></section>
 <script type="module" src="/long-list/page.js"></script></body></html>"""
 CSS = f"""#queue {{ block-size: 800px; overflow-y: auto; }} ul {{ margin: 0; padding: 0; list-style: none; }}
