@@ -17,7 +17,6 @@ from agents.search import masked
 from agents.workspace import purpose
 from billing.models import Coverage
 from cases import lines, sla
-from cases.clocks import ACTIVE
 from cases.models import Case, Conversation
 from config.security import audit
 from portal import orders as orders_rules
@@ -254,7 +253,7 @@ class Clocks:
 
 
 def _clocks(actor: User, patient: Patient, case: Case) -> Clocks | None:
-    running = [each for each in sla.standing(case) if each.clock.state in ACTIVE]
+    running = sla.running(case)
     return Clocks(case.number, running) if running else None
 
 
@@ -285,6 +284,6 @@ PANELS = [
     Panel("devices", _("Devices at home"), "monitor-smartphone", "orders.view", _devices, what="orders"),
     Panel("documents", _("Documents"), "file-text", "documents.view", _documents, what="documents"),
     Panel("kin", _("Belongs to it"), "git-merge", "cases.view", _kin),
-    Panel("earlier", _("Other cases"), "history", "cases.view", _earlier),
+    Panel("earlier", _("Other cases"), "history", "cases.view", _earlier, first=True),
     Panel("log", _("Who saw this record"), "eye", "patients.view", _log, open=False),
 ]

@@ -173,8 +173,8 @@ def test_beside_the_case_stands_what_is_known_masked(agent: Client) -> None:
         assert hidden not in text + more
     first, second = entries_since(before)
     assert (first.what, first.purpose, first.subjects) == ("case context", f"case:{case.pk}", [patient.pk])
-    assert {"coverage", "orders", "patient", "verification"} <= set(first.fields)
-    assert {"devices", "documents", "earlier", "log"} <= set(second.fields)
+    assert {"coverage", "earlier", "orders", "patient", "verification"} <= set(first.fields)
+    assert {"devices", "documents", "log"} <= set(second.fields)
 
 
 def test_unmasking_is_an_act_of_its_own_on_the_trail(agent: Client) -> None:
