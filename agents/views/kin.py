@@ -54,7 +54,8 @@ def _merge(actor: User, *, case: Case, cases: list[Case], version: int) -> None:
 @require_POST
 @door("cases.merge", realm="staff")
 def unmerge(request: StaffRequest, number: str) -> HttpResponseBase:
-    return _at_once(request, number, merging.unmerge)
+    """``shown`` is the case on the screen, of the two: that one is read anew."""
+    return _at_once(request, number, merging.unmerge, shown=request.POST.get("shown", ""))
 
 
 @require_http_methods(["GET", "POST"])
@@ -192,11 +193,14 @@ def wait_on(request: StaffRequest, number: str) -> HttpResponseBase:
     return through(request, number, gate, {"on": "prescriber"})
 
 
-def _at_once(request: StaffRequest, number: str, act: Callable[..., Any]) -> HttpResponseBase:
+def _at_once(
+    request: StaffRequest, number: str, act: Callable[..., Any], *, shown: str = ""
+) -> HttpResponseBase:
     """An act without a form; why it can't be is told at the edge of the page."""
     case = reached(request, number)
+    on_screen = reached(request, shown) if shown else case
     try:
         act(request.user, case=case)
     except ValidationError as error:
-        return refused(case, " ".join(error.messages))
-    return done(case)
+        return refused(on_screen, " ".join(error.messages))
+    return done(on_screen)

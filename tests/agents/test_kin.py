@@ -76,7 +76,9 @@ def test_cases_are_merged_from_a_dialog_that_offers_the_patients_own(agent: Clie
     assert Conversation.objects.filter(case=case).count() == 2
     panel = agent.get(at("case-kin", case.number)).content.decode()
     assert at("case-unmerge", other.number) in panel
-    assert post(agent, "case-unmerge", other).status_code == 204
+    undone = post(agent, "case-unmerge", other, shown=case.number)
+    assert undone.status_code == 204
+    assert case.number in undone.headers["HX-Trigger"]
     assert Conversation.objects.filter(case=case).count() == 1
 
 
