@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from agents.synthetic import catalogue, people, phrases
+from agents.synthetic import catalogue, people, phrases, promises
 from agents.synthetic.conversations import Cast, Share
 from agents.synthetic.duty import create_duty
 from agents.synthetic.loading import copy_models, give_keys, reserve, reserve_numbers
@@ -64,6 +64,7 @@ def load(size: Size, now: datetime, say: Say) -> None:
             create_customers(first[:2])
             add_files(ACTOR, size.seed, first)
         _cases(size, now, say)
+        promises.begin_clocks(rng, now)
         audit.event("security", what="synthetic supplier loaded")
     _analyze()
 
