@@ -73,6 +73,13 @@ def standing(case: Case, *, at: datetime | None = None) -> list[Standing]:
     return [_shown(clock, hours, told.get(clock.pk, []), now) for clock in clocks]
 
 
+def running(case: Case, *, at: datetime | None = None) -> list[Standing]:
+    """The clocks of a case that have not ended, without their stories: 2 queries, or 1 where there are none."""
+    clocks = list(case.clocks.filter(state__in=ACTIVE).order_by("-pk"))
+    hours = known()[0] if clocks else {}
+    return [_shown(clock, hours, [], at or timezone.now()) for clock in clocks]
+
+
 def _left(hours: Hours | None, now: datetime, due: datetime) -> timedelta:
     """Open time left, or how long ago it ran out, below zero."""
     if hours is None:

@@ -16,12 +16,12 @@ from django.utils.translation import gettext as _
 
 from cases.calendars import known
 from cases.clock_ledger import Ledger, keep, store, turned, who
-from cases.clock_words import Standing, standing
+from cases.clock_words import Standing, running, standing
 from cases.clocks import ACTIVE, Turning
 from cases.models import Case, Clock
 from portal.access import STAFF_REALM, require
 
-__all__ = ["Standing", "begin", "cancel", "event", "finish", "look", "move", "spoken", "standing"]
+__all__ = ["Standing", "begin", "cancel", "event", "finish", "look", "move", "running", "spoken", "standing"]
 
 RESPONSES = ("first_response", "next_response")
 OF_CASES = (*RESPONSES, "acknowledgement", "resolution")
