@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils import timezone
 
@@ -16,24 +16,20 @@ from cases import cases, conversations, survey_sending, surveys
 from cases.cases import Conflict
 from cases.models import (
     Case,
-    CaseEvent,
     Message,
-    Notification,
     Survey,
     SurveyAnswer,
-    SurveyFollowUp,
     SurveyInvitation,
     WordsVersion,
 )
 from config.integrations.breaker import PartnerDown, PartnerRefuses
 from portal import consent
 from portal.access import System
-from portal.models import Patient, User
+from portal.models import Patient
 from tests.factories import (
     CaseFactory,
     ConversationFactory,
     ReasonFactory,
-    TeamFactory,
     UserFactory,
     patient_with_user,
 )
@@ -327,52 +323,6 @@ def test_tokens_forged_or_empty_open_nothing(survey: Survey) -> None:
     assert surveys.by_token(link_token()) is not None
     for forged in ("", "x", link_token()[:-1], link_token() + "A"):
         assert surveys.by_token(forged) is None
-
-
-# --- low scores and results ----------------------------------------------------------------------------
-def test_a_low_score_calls_the_teams_lead_until_they_saw_to_it(survey: Survey) -> None:
-    team = TeamFactory()
-    lead, other = UserFactory(roles=["lead"]), UserFactory(roles=["lead"])
-    team.members.add(lead)
-    asked = asked_of(team=team)
-    surveys.answer(asked, score=2)
-    told = Notification.objects.get(kind="low_score")
-    assert (told.user, told.case) == (lead, asked.case)
-    assert CaseEvent.objects.filter(case=asked.case, kind="survey").count() == 1
-    with pytest.raises(PermissionDenied):
-        surveys.see_to(UserFactory(roles=["agent"]), case=asked.case, note="Called.")
-    with pytest.raises(ValidationError):
-        surveys.see_to(other, case=asked.case, note=" ")
-    surveys.see_to(other, case=asked.case, note="Called, it is solved.")
-    assert surveys.waits_for_lead(asked.case) is None
-    with pytest.raises(ValidationError):
-        surveys.see_to(lead, case=asked.case, note="Again.")
-
-
-def test_a_low_score_changed_for_the_better_waits_no_more(survey: Survey) -> None:
-    asked = asked_of()
-    surveys.answer(asked, score=1)
-    surveys.answer(asked, score=5)
-    assert SurveyFollowUp.objects.get().done_at is not None
-
-
-def test_results_by_group_with_how_many_and_share(survey: Survey) -> None:
-    """CSAT counts for its case: whose it was when it closed."""
-    agent: User = UserFactory(roles=["agent"])
-    for score in (5, 4, 2, None):
-        asked = asked_of(owner=agent, channel="portal")
-        if score:
-            surveys.answer(asked, score=score)
-    cases.assign(DESK, case=asked.case, to=UserFactory(roles=["agent"]))
-    chief, since = UserFactory(roles=["supervisor"]), timezone.now() - timedelta(days=1)
-    until = timezone.now() + timedelta(days=1)
-    for by, group in (("agent", agent.pk), ("channel", "portal"), ("team", None)):
-        [line] = surveys.results(chief, by=by, since=since, until=until)
-        assert (line.group, line.asked, line.answered, line.satisfied) == (group, 4, 3, 2)
-        assert line.share == pytest.approx(2 / 3)
-        assert line.returned == pytest.approx(3 / 4)
-    with pytest.raises(PermissionDenied):
-        surveys.results(UserFactory(roles=["agent"]), by="agent", since=since)
 
 
 # --- keeping -------------------------------------------------------------------------------------------
