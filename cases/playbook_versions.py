@@ -39,7 +39,7 @@ def draft(actor: Any, *, playbook: Playbook) -> PlaybookVersion:
         return _new(held, newest.content if newest else {"steps": [], "fields": []}, actor)
 
 
-def save(
+def write(
     actor: Any,
     *,
     version: PlaybookVersion,

@@ -168,6 +168,7 @@ def _step(
         "place": place,
         "wrong": wrong,
         "language": language,
+        "other": ("en", "English") if language == "es" else ("es", "Español"),
         "dialog": _dialog(seen, case),
         "posted": request.method == "POST",
         "form": form or StepForm(initial=_begins_with(seen, place), asked=seen.asked),

@@ -128,7 +128,7 @@ class PlaybookVersionAdmin(WorkshopAdmin):
             "submit_form": forms.SubmitForm(initial={"revision": version.revision}),
             "publish_form": forms.PublishForm(initial={"revision": version.revision}),
         }
-        return self._page(request, version, "edit", shown, str(version))
+        return self._page(request, version, "edit", shown, version.name)
 
     def step(self, request: HttpRequest, pk: int, code: str = "") -> HttpResponse:
         version = self._version(request, pk)
@@ -159,7 +159,7 @@ class PlaybookVersionAdmin(WorkshopAdmin):
             else:
                 content = playbook_drafts.moved(version.content, code, MOVES.get(verb, 0))
             revision = int(request.POST.get("revision", "0") or 0)
-            rules.save(request.user, version=version, revision=revision, content=content)
+            rules.write(request.user, version=version, revision=revision, content=content)
         except (ValidationError, Conflict, ValueError) as error:
             self.message_user(request, _why(error), messages.ERROR)
         return HttpResponseRedirect(self._at("edit", version))
@@ -244,7 +244,10 @@ class PlaybookVersionAdmin(WorkshopAdmin):
             self.message_user(request, _why(error), messages.ERROR)
         else:
             version.refresh_from_db()
-            done = _("%(version)s: %(state)s") % {"version": version, "state": version.get_state_display()}
+            done = _("%(version)s: %(state)s") % {
+                "version": version.name,
+                "state": version.get_state_display(),
+            }
             self.message_user(request, done)
         return HttpResponseRedirect(self._at("edit", version))
 
@@ -261,7 +264,7 @@ class PlaybookVersionAdmin(WorkshopAdmin):
     ) -> bool:
         """Whether the rule took it; else its words stand in the form, with all that was typed."""
         try:
-            rules.save(request.user, version=version, revision=revision, content=content)
+            rules.write(request.user, version=version, revision=revision, content=content)
         except (ValidationError, Conflict) as error:
             form.add_error(None, _why(error))
             return False

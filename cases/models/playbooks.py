@@ -78,7 +78,11 @@ class PlaybookVersion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.playbook.title}, version {self.number}"
+        return f"playbook {self.playbook_id}, version {self.number}"
+
+    @property
+    def name(self) -> str:
+        return f"{self.playbook.title}, {_('version')} {self.number}"
 
 
 class OfCaseQuerySet(OfPatientQuerySet):

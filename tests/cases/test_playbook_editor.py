@@ -196,7 +196,7 @@ def test_a_version_holds_from_its_day_and_a_run_keeps_its_own(writer: Any, publi
 def test_what_is_published_never_changes(writer: Any) -> None:
     version = version_of(in_force())
     with pytest.raises(ValidationError, match="can't be done"):
-        rules.save(writer.user, version=version, revision=version.revision, content=small(purpose="Else"))
+        rules.write(writer.user, version=version, revision=version.revision, content=small(purpose="Else"))
     page = writer.post(at("edit", version), edit_data(writer.get(at("edit", version))))
     assert "can&#x27;t be done" in page.content.decode()
 
@@ -213,14 +213,14 @@ def test_who_may_not_edit_reads_and_changes_nothing(draft: PlaybookVersion) -> N
 
 def test_a_stale_revision_is_a_conflict(writer: Any, draft: PlaybookVersion) -> None:
     with pytest.raises(Conflict):
-        rules.save(writer.user, version=draft, revision=draft.revision + 1, content=draft.content)
+        rules.write(writer.user, version=draft, revision=draft.revision + 1, content=draft.content)
 
 
 # --- looked at ---------------------------------------------------------------------------------------
 def test_preview_changes_and_print(writer: Any, draft: PlaybookVersion) -> None:
     shown = writer.get(at("preview", draft), {"channel": "sms", "language": "es"}).content.decode()
     assert "Para proteger su información" in shown
-    rules.save(writer.user, version=draft, revision=draft.revision, content=small(purpose="Something else"))
+    rules.write(writer.user, version=draft, revision=draft.revision, content=small(purpose="Something else"))
     changes = writer.get(at("diff", draft)).content.decode()
     assert "-" in changes
     assert "Something else" in changes
