@@ -258,7 +258,7 @@ function swapped({ detail: { target } }) {
 function tellBell() {
   const { told } = document.querySelector("[data-preferences]")?.dataset ?? {};
   const place = document.querySelector("[data-told]:not([data-preferences])");
-  place.textContent = told ?? "";
+  place.dataset.count = told ?? "";
   place.hidden = !told;
 }
 
