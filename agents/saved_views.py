@@ -66,7 +66,7 @@ def _by_owner(cases: Cases, actor: User, owner: str) -> Cases:
     return cases.filter(owner=actor) if owner == "me" else cases.filter(owner__ref=owner)
 
 
-def save(actor: User, *, view: SavedView | None = None, filters: dict[str, Any], **said: Any) -> SavedView:
+def keep(actor: User, *, view: SavedView | None = None, filters: dict[str, Any], **said: Any) -> SavedView:
     """Make a list, or change one of one's own: ``name``, ``key``, ``sort``, ``shared`` and its filters."""
     require(actor, "console.use")
     kept = view or SavedView(owner=actor)
@@ -104,7 +104,7 @@ def taken_by(key: str, others: Iterable[SavedView]) -> str:
     return names.get(key, "")
 
 
-def delete(actor: User, *, view: SavedView) -> None:
+def drop(actor: User, *, view: SavedView) -> None:
     """Away with a list of one's own; leads may take away what is shared."""
     require(actor, "console.use")
     if view.owner_id != actor.pk and not (view.shared and allowed(actor, "floor.manage")):

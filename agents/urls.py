@@ -91,6 +91,7 @@ console = [
     path("cases/<str:number>/callback/", callbacks.callback, name="case-callback"),
     path("cases/<str:number>/callback/<slug:act>/", callbacks.settle, name="case-callback-settle"),
     path("cases/<str:number>/side/", side.threads, name="case-side"),
+    path("cases/<str:number>/side/seen/", side.seen, name="case-side-seen"),
     path("cases/<str:number>/side/<uuid:ref>/", side.say, name="case-side-say"),
     path("cases/<str:number>/customer/", customer.customer, name="case-customer"),
     path("cases/<str:number>/held/", sending.held, name="case-held"),

@@ -39,7 +39,7 @@ def change(request: StaffRequest, pk: int) -> HttpResponseBase:
 @require_POST
 @door("console.use", realm="staff")
 def delete(request: StaffRequest, pk: int) -> HttpResponseBase:
-    rules.delete(request.user, view=own_or_404(request, pk))
+    rules.drop(request.user, view=own_or_404(request, pk))
     return closes_dialog("lists-changed", view=FIRST)
 
 
@@ -52,7 +52,7 @@ def _through(request: StaffRequest, view: SavedView | None) -> HttpResponseBase:
     if form.is_valid():
         filters, said = form.split()
         try:
-            kept = rules.save(request.user, view=view, filters=filters, **said)
+            kept = rules.keep(request.user, view=view, filters=filters, **said)
         except ValidationError as error:
             form.add_error(None, error)
         else:

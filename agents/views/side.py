@@ -2,7 +2,7 @@
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -39,7 +39,6 @@ def threads(request: StaffRequest, number: str) -> HttpResponseBase:
     """All threads of a case, and a new one."""
     case = opened(request, number, "case: side conversations")
     if request.method != "POST":
-        side.seen(request.user, case=case)
         return _shown(request, case, NewSideForm())
     form = NewSideForm(request.POST)
     if form.is_valid():
@@ -50,6 +49,14 @@ def threads(request: StaffRequest, number: str) -> HttpResponseBase:
         else:
             return _shown(request, case, NewSideForm())
     return _shown(request, case, form, status=422)
+
+
+@require_POST
+@door("cases.work", realm="staff")
+def seen(request: StaffRequest, number: str) -> HttpResponseBase:
+    """The threads stand before the agent: what came in on them is read."""
+    side.seen(request.user, case=opened(request, number, "case: side conversations"))
+    return HttpResponse(status=204)
 
 
 @require_POST

@@ -25,7 +25,7 @@ def agent() -> User:
 
 
 def saved(actor: User, name: str = "Late refunds", **filters: Any) -> queue.View:
-    kept = saved_views.save(actor, name=name, filters=filters or {"owner": "me"})
+    kept = saved_views.keep(actor, name=name, filters=filters or {"owner": "me"})
     return saved_views.views_of(actor)[f"saved-{kept.pk}"]
 
 
@@ -80,16 +80,16 @@ def test_a_list_is_ones_own_until_a_lead_shares_it(agent: User) -> None:
     lead = UserFactory(roles=["lead"])
     own, shared = (
         saved(agent),
-        saved_views.save(lead, name="Everybody", filters={"owner": "none"}, shared=True),
+        saved_views.keep(lead, name="Everybody", filters={"owner": "none"}, shared=True),
     )
     assert own.code not in saved_views.views_of(lead)
     assert f"saved-{shared.pk}" in saved_views.views_of(agent)
     with pytest.raises(PermissionDenied):
-        saved_views.save(agent, name="Mine for all", filters={"owner": "me"}, shared=True)
+        saved_views.keep(agent, name="Mine for all", filters={"owner": "me"}, shared=True)
     with pytest.raises(PermissionDenied):
-        saved_views.save(agent, view=shared, name="Taken over", filters={"owner": "me"})
+        saved_views.keep(agent, view=shared, name="Taken over", filters={"owner": "me"})
     with pytest.raises(PermissionDenied):
-        saved_views.delete(agent, view=shared)
+        saved_views.drop(agent, view=shared)
 
 
 def test_a_name_or_a_letter_stands_once(agent: User) -> None:
@@ -97,7 +97,7 @@ def test_a_name_or_a_letter_stands_once(agent: User) -> None:
     with pytest.raises(ValidationError, match="list of this name"):
         saved(agent, "Refunds")
     with pytest.raises(ValidationError, match="Mine"):
-        saved_views.save(agent, name="Other", key="m", filters={"owner": "me"})
+        saved_views.keep(agent, name="Other", key="m", filters={"owner": "me"})
 
 
 # --- the dialog --------------------------------------------------------------------------------------

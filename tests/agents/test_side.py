@@ -196,3 +196,22 @@ def test_the_customer_page_opens_by_the_case_and_its_verification(agent: User, c
         assert hidden not in text
     guest = CaseFactory(patient=None, guest_name="Pat")
     assert signed_in(agent).get(reverse("agents:case-customer", args=[guest.number])).status_code == 404
+
+
+def test_looking_changes_nothing_and_having_seen_does(agent: User) -> None:
+    case = CaseFactory()
+    thread = SideConversation.objects.create(
+        case=case,
+        party="carrier",
+        name="Dispatch",
+        address="desk@carrier.example",
+        unread=2,
+        started_by=agent,
+    )
+    client = signed_in(agent)
+    client.get(reverse("agents:case-side", args=[case.number]))
+    thread.refresh_from_db()
+    assert thread.unread == 2
+    assert client.post(reverse("agents:case-side-seen", args=[case.number])).status_code == 204
+    thread.refresh_from_db()
+    assert thread.unread == 0

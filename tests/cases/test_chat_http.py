@@ -249,4 +249,4 @@ def test_how_many_queries_a_message_takes(django_assert_num_queries: object) -> 
     assert Conversation.objects.get().last_seq == 2
 
 
-MESSAGE_QUERIES = 9
+MESSAGE_QUERIES = 10

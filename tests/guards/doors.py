@@ -158,6 +158,7 @@ URLS: dict[str, set[str] | str] = {
     "agents:case-callback-settle": DESK,
     "agents:case-side": DESK,
     "agents:case-side-say": DESK,
+    "agents:case-side-seen": DESK,
     "agents:case-customer": DESK | {AUDITOR},
     "agents:case-held": DESK,
     "agents:held-undo": DESK,
