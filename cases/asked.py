@@ -86,9 +86,7 @@ def said(frame: dict[str, Any]) -> Said:
     if made_from is not None and not isinstance(made_from, str):
         raise Refused("invalid", "made_from must be text.")
     client_id, prev = uuid_of(frame, "client_id"), optional_uuid(frame, "prev")
-    return Said(
-        client_id, frame.get("body"), kind, prev, choice or "", _attachments(frame), made_from or ""
-    )
+    return Said(client_id, frame.get("body"), kind, prev, choice or "", _attachments(frame), made_from or "")
 
 
 def _attachments(frame: dict[str, Any]) -> tuple[uuid.UUID, ...]:
