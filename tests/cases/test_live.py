@@ -1,5 +1,6 @@
 """How what was stored reaches the sockets: over nodes, without Valkey, and after a silence."""
 
+import signal
 import time
 from pathlib import Path
 
@@ -47,6 +48,21 @@ def test_a_tab_that_closes_on_one_node_leaves_another_on_the_next(server: Server
             watching.none("anything else", 2)
             said = [frame["online"] for frame in watching.heard if frame["type"] == "presence"]
             assert said[-1:] != [False]
+
+
+def test_a_node_that_goes_away_says_so_to_every_socket() -> None:
+    """The code 1012 tells a client to come back, and that nothing is wrong with what it sent."""
+    with serving() as going:
+        chat = Chat.begin(going)
+        desk = socket_of(signed_in(UserFactory(roles=["agent"])), going, "/ws/console/", chat.id)
+        with chat.socket() as visitor, desk as agent:
+            visitor.wait("state")
+            stored = visitor.sent("Kept before the end")
+            going.kill(signal.SIGTERM)
+            assert (visitor.closed(), agent.closed()) == (1012, 1012)
+        assert going.process is not None
+        assert going.process.wait(10) in {0, -signal.SIGTERM}
+    assert stored["seq"] == 1
 
 
 def test_nothing_of_what_is_said_is_on_the_channel_layer(server: Server) -> None:
