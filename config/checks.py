@@ -25,6 +25,13 @@ SERVING = "default"  # the database alias of what serves
 SHORTEST_SECRET = 40
 SHORTEST_TOKEN = 20
 LEAST_LETTERS = 8  # different ones, in a secret that is random
+# Secrets that are ours to choose. What a partner gives us is as long as the partner likes.
+SHORTEST = {
+    "SECRET_KEY": SHORTEST_SECRET,
+    "METRICS_TOKEN": SHORTEST_TOKEN,
+    "MAIL_WEBHOOK_SECRET": SHORTEST_TOKEN,
+}
+PARTNER_SECRETS = ("SMS_TOKEN", "VOICE_TOKEN", "MAIL_WEBHOOK_SECRET")
 HIGHEST_PORT = 65535
 LONGEST_CONNECT_SECONDS = 5
 KEY_BYTES = 32
@@ -55,6 +62,8 @@ NUMBERS = {
     "SECURE_HSTS_SECONDS": (0, 10 * YEAR_SECONDS),
 }
 ORIGIN = re.compile(r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?")
+# A token is put into it, so it has no display name and no tag of its own.
+BARE_ADDRESS = re.compile(r"[^\s@<>+]+@[^\s@<>]+")
 # A secret of the demo that turned up in production, whatever it was set from.
 DEMO_WORDS = ("demo", "insecure")
 
@@ -78,6 +87,10 @@ def check_addresses(**_: Any) -> list[CheckMessage]:
         address = urlsplit(set_to)
         if set_to and (address.scheme not in {"http", "https"} or not address.hostname):
             found.append(error(name, "wants an address like https://partner.example.org/path.", 4))
+    if settings.REPLY_ADDRESS and not BARE_ADDRESS.fullmatch(settings.REPLY_ADDRESS):
+        found.append(
+            error("REPLY_ADDRESS", "wants a bare address like reply@example.org, without a name.", 15)
+        )
     return found
 
 
@@ -213,11 +226,11 @@ def _rewrites_trail(alias: str) -> bool:
 
 # --- production alone ----------------------------------------------------------------------------------
 def _no_demo_secrets() -> Iterator[CheckMessage]:
-    for name in ("SECRET_KEY", "MASTER_KEYS", "METRICS_TOKEN", "SMS_TOKEN", "VOICE_TOKEN"):
+    for name in ("SECRET_KEY", "MASTER_KEYS", "METRICS_TOKEN", *PARTNER_SECRETS):
         value = str(getattr(settings, name))
         if any(word in value.lower() or word in _decoded(value) for word in DEMO_WORDS):
             yield error(name, "is a secret of the demo; production wants one of its own.", 20)
-    for name, shortest in (("SECRET_KEY", SHORTEST_SECRET), ("METRICS_TOKEN", SHORTEST_TOKEN)):
+    for name, shortest in SHORTEST.items():
         value = str(getattr(settings, name))
         if value and (len(value) < shortest or len(set(value)) < LEAST_LETTERS):
             yield error(name, f"wants {shortest} random characters or more.", 21)
@@ -264,6 +277,11 @@ def _nothing_missing() -> Iterator[CheckMessage]:
     for name in ("VOICE_ACCOUNT", "VOICE_TOKEN"):
         if settings.VOICE_URL and not getattr(settings, name):
             yield error(name, "is missing; whoever VOICE_URL names knows us and is known by it.", 44)
+    if not settings.MAIL_WEBHOOK_SECRET:
+        yield Warning(
+            "MAIL_WEBHOOK_SECRET: is missing; answers to mails about cases are not taken in.",
+            id="config.W045",
+        )
     for name in settings.EMBEDDED:
         yield error(name, "is missing; embedded engines are for the demo and the tests.", 42)
     if settings.DATABASE_OWNER_URL != settings.DATABASE_URL and not settings.AS_OWNER:

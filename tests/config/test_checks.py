@@ -32,6 +32,8 @@ PRODUCTION = {
     "VOICE_URL": "https://voice.example",
     "VOICE_ACCOUNT": "AC0",
     "VOICE_TOKEN": "v" * 40,
+    "MAIL_WEBHOOK_SECRET": VARIED[:40],
+    "REPLY_ADDRESS": "reply@example.org",
     "EMAIL_HOST": "smtp.example",
     "EMAIL_USE_TLS": True,
     "DEFAULT_FROM_EMAIL": "portal@example.org",
@@ -94,6 +96,10 @@ def test_sound_production_is_let_through(production):
         ("METRICS_TOKEN", "x" * 40),
         ("SMS_TOKEN", "demo-sms-token"),
         ("VOICE_TOKEN", "demo-voice-token"),
+        ("MAIL_WEBHOOK_SECRET", "demo-mail-webhook-secret"),
+        ("MAIL_WEBHOOK_SECRET", "x"),
+        ("REPLY_ADDRESS", "Our portal <reply@example.org>"),
+        ("REPLY_ADDRESS", "reply"),
         ("VOICE_TOKEN", ""),
         ("VOICE_ACCOUNT", ""),
         ("VOICE_URL", "http://voice.example"),
@@ -162,6 +168,13 @@ def test_production_refuses(production, setting, value):
 def test_owners_address_in_a_serving_process_is_a_warning(production):
     production.DATABASE_OWNER_URL = "postgresql://owner@db/dme"
     assert named() == {"DATABASE_OWNER_URL"}
+    checks.refuse_unfit()
+
+
+def test_where_mail_comes_back_unsigned_production_is_warned(production):
+    """It starts: a supplier may write to nobody outside. What comes is refused all the same."""
+    production.MAIL_WEBHOOK_SECRET = ""
+    assert named() == {"MAIL_WEBHOOK_SECRET"}
     checks.refuse_unfit()
 
 
