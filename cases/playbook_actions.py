@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cases import cases as case_rules
-from cases import kin
-from cases.models import Case, Reason
+from cases import complaints, kin
+from cases.models import Case, Complaint, Reason
+from portal import profile
+from portal.access import allowed
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,51 @@ def _wait(actor: Any, *, case: Case, values: Mapping[str, str], told: str) -> st
     return _("The case waits on the customer")
 
 
+# --- complaints and contacts have rules of their own -------------------------------------------------
+COMPLAINTS_ABOUT = {"conduct": "service", "access": "service"}
+
+
+def _register_complaint(actor: Any, *, case: Case, values: Mapping[str, str], told: str) -> str:
+    """Into the register, in their words; its clocks begin."""
+    about = values.get("about", "")
+    kind = COMPLAINTS_ABOUT.get(about, about)
+    said = [values.get("said", "") or told, values.get("wish", "")]
+    made = complaints.take_down(
+        actor,
+        kind=kind if kind in dict(Complaint.KINDS) else "other",
+        summary="\n\n".join(text for text in said if text),
+        channel=case.channel,
+        case=case,
+        complainant=values.get("who", ""),
+    )
+    return _("Complaint %(number)s is in the register") % {"number": made.number}
+
+
+CONTACTS = ("phone", "email")
+_on_account = work_case(
+    "change_account", gettext_lazy("Change an account's details"), "address_change", "delivery"
+)
+
+
+def _change_account(actor: Any, *, case: Case, values: Mapping[str, str], told: str) -> str:
+    """A new phone or e-mail is proposed, for somebody to accept; anything else is handed on as a case."""
+    field = values.get("what", "")
+    value = values.get(field, "") if field in CONTACTS else ""
+    if not value or case.patient is None or not allowed(actor, "patients.change"):
+        return _hand_on_account(actor, case, values, told)
+    if field == "email":
+        validate_email(value)
+    purpose = f"case:{case.pk}"
+    if profile.propose(actor, patient=case.patient, field=field, value=value, purpose=purpose) is None:
+        return _("It is on file like this already")
+    return _("The change is proposed: it holds once it is accepted")
+
+
+def _hand_on_account(actor: Any, case: Case, values: Mapping[str, str], told: str) -> str:
+    run = cast(Callable[..., str], _on_account.run)
+    return run(actor, case=case, values=values, told=told)
+
+
 register(
     Action("wait_on_customer", gettext_lazy("Wait on the customer"), _wait),
     Action("close_case", gettext_lazy("Close the case"), opens="agents:case-close"),
@@ -100,6 +148,6 @@ register(
     ),
     work_case("review_bill", gettext_lazy("Review a bill"), "billing_dispute", "billing"),
     work_case("prepare_appeal", gettext_lazy("Prepare an appeal"), "appeal", "billing"),
-    work_case("change_account", gettext_lazy("Change an account's details"), "address_change", "delivery"),
-    work_case("register_complaint", gettext_lazy("Register a complaint"), "complaint", "billing"),
+    Action("change_account", _on_account.label, _change_account),
+    Action("register_complaint", gettext_lazy("Register a complaint"), _register_complaint),
 )

@@ -100,7 +100,8 @@ PLAYBOOK = playbook(
             "change",
             "Have the change made",
             "change_account",
-            "Old and new, from when, and how they were proven stand in the case that opens.",
+            "A phone or e-mail is proposed at once, for somebody else to accept. All other changes open a "
+            "case for the account desk.",
             level=2,
         ),
         tell(

@@ -96,6 +96,8 @@ PLAYBOOK = playbook(
             "which_way",
             "Correct, appeal or neither",
             "Only a decision on the merits is appealed.",
+            to("correct", "Something was missing: correct it", ("why", "in", "missing,other_plan")),
+            to("no_benefit", "Not a benefit of the plan", ("why", "equals", "not_covered")),
             to("too_late", "The day has passed (180 days)", ("notice", "older_than", "180")),
             to(
                 "too_late",
@@ -103,8 +105,12 @@ PLAYBOOK = playbook(
                 ("plan", "equals", "medicare"),
                 ("notice", "older_than", "125"),
             ),
-            to("correct", "Something was missing: correct it", ("why", "in", "missing,other_plan")),
-            to("no_benefit", "Not a benefit of the plan", ("why", "equals", "not_covered")),
+            to(
+                "too_late",
+                "The day has passed (Advantage, 65 days)",
+                ("plan", "equals", "advantage"),
+                ("notice", "older_than", "65"),
+            ),
             next="evidence",
         ),
         ask(

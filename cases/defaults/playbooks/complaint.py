@@ -105,7 +105,7 @@ PLAYBOOK = playbook(
             "register",
             "Put it in the register",
             "register_complaint",
-            "Their words, what they wish, how they want the answer.",
+            "Their words and what they wish go in by themselves; both clocks begin.",
             level=1,
         ),
         decide(

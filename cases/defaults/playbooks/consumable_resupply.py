@@ -12,6 +12,7 @@ from cases.defaults.playbooks.writing import (
     identify,
     not_verified,
     playbook,
+    say,
     tell,
     to,
     yesno,
@@ -47,9 +48,10 @@ PLAYBOOK = playbook(
     escalation=[
         (
             "specialist",
-            "More than the plan's usual quantity, a new plan, or an order older than the plan accepts.",
+            "More than the plan's usual quantity, an order older than the plan accepts, or a prescribed "
+            "device no longer used.",
         ),
-        ("clinical", "They no longer use a prescribed device, or ran out of oxygen contents."),
+        ("clinical", "They ran out of oxygen contents."),
         ("manager", "Shipped without a yes on record."),
     ],
     steps=[
@@ -84,6 +86,14 @@ PLAYBOOK = playbook(
             guide="A refill may be asked for within 30 days of the end of the last supply and "
             "delivered no sooner than 10 days before it. Count by the payer's rule in the "
             "resupply panel where it differs.",
+            branches=[
+                to(
+                    "no_oxygen",
+                    "Oxygen contents have run out",
+                    ("line", "equals", "oxygen"),
+                    ("ends", "older_than", "0"),
+                )
+            ],
         ),
         decide(
             "time",
@@ -92,15 +102,15 @@ PLAYBOOK = playbook(
             "is sent ahead, whatever was agreed before.",
             to(
                 "too_early",
-                "Asked for within the first month of a 90-day supply",
+                "More than 30 days before a three-month supply ends",
                 ("last", "within", "59"),
-                ("days", "more", "60"),
+                ("days", "more", "89"),
             ),
             to(
                 "too_early",
-                "Asked for too soon in a monthly supply",
-                ("last", "within", "14"),
-                ("days", "more", "14"),
+                "More than 30 days before a two-month supply ends",
+                ("last", "within", "29"),
+                ("days", "more", "59"),
             ),
             next="items_step",
         ),
@@ -190,11 +200,30 @@ PLAYBOOK = playbook(
         ),
         escalate(
             "therapy",
-            "Tell the clinician that therapy stopped",
+            "Tell the specialist that therapy stopped",
             "specialist",
             "Since when, and why. A rented device that is not used can't be billed on.",
             level=1,
             next="close",
+        ),
+        escalate(
+            "no_oxygen",
+            "Call the clinician on duty: no oxygen left",
+            "clinical",
+            "Hard to breathe: 911 first. Back-up at home, and what they feel. Send a driver.",
+            level=1,
+        ),
+        say(
+            "stay_safe",
+            "Keep them safe meanwhile",
+            (
+                "You should not be without it. Our clinician is being called now. Use your back-up. If "
+                "breathing gets hard, call 911 at once.",
+                "No debe quedarse sin él. Ya estamos llamando a nuestro clínico. Use su respaldo. Si le "
+                "cuesta respirar, llame al 911 de inmediato.",
+            ),
+            level=1,
+            next="items_step",
         ),
         act(
             "new_plan",

@@ -163,9 +163,9 @@ PLAYBOOK = playbook(
             "confirm",
             "Say it back",
             (
-                "To confirm: {day}, {window}. The driver calls you half an hour before. You get a"
+                "To confirm: {day}, {window}. The driver calls you on the way. You get a"
                 " reminder the day before, and you can change it until then.",
-                "Confirmo: {day}, {window}. El chofer le llama media hora antes. Le recordamos el"
+                "Confirmo: {day}, {window}. El chofer le llama en camino. Le recordamos el"
                 " día anterior y hasta entonces puede cambiarlo.",
             ),
             sms=(

@@ -39,8 +39,8 @@ PLAYBOOK = playbook(
             "plan",
             "Kind of plan",
             ("medicare", "Original Medicare"),
-            ("advantage", "Advantage, Medicaid or marketplace"),
-            ("commercial", "Commercial or employer"),
+            ("advantage", "Advantage or Medicaid"),
+            ("commercial", "Commercial, marketplace or employer"),
         ),
         field("asked_on", "Day it was asked for", "date", required=False, most="today"),
         yesno("urgent", "Waiting endangers their health", phi=True, what="clinical"),
@@ -89,15 +89,22 @@ PLAYBOOK = playbook(
             "stage_step",
             "By where it stands",
             "Plans answer in 7 calendar days, 72 hours if expedited, where the law binds "
-            "them; Original Medicare in 5 business days, 2 if expedited; employers' plans by "
-            "contract, 3 to 10 business days.",
+            "them; Original Medicare in 5 business days, 2 if expedited; marketplace and employers' "
+            "plans by contract, 3 to 10 business days.",
             to("not_needed", "Not needed", ("stage", "equals", "not_needed")),
             to("approved", "Approved", ("stage", "equals", "approved")),
             to("denied", "Denied", ("stage", "equals", "denied")),
             to("papers", "Papers missing", ("stage", "equals", "papers")),
             to(
                 "late",
-                "Past the payer's days",
+                "Past the 7 days of these plans",
+                ("stage", "equals", "asked"),
+                ("plan", "in", "medicare,advantage"),
+                ("asked_on", "older_than", "7"),
+            ),
+            to(
+                "late",
+                "Past 10 business days",
                 ("stage", "equals", "asked"),
                 ("asked_on", "older_than", "14"),
             ),

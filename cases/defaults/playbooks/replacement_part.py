@@ -136,7 +136,14 @@ PLAYBOOK = playbook(
                 " escribimos antes.",
             ),
             level=1,
-            next="send",
+        ),
+        act(
+            "later",
+            "Have it noted for that day",
+            "order_resupply",
+            "Only once the plan pays: nothing leaves before.",
+            level=1,
+            next="close",
         ),
         act(
             "send",

@@ -86,6 +86,15 @@ PLAYBOOK = playbook(
                 ("kind", "equals", "consumable"),
                 ("got", "older_than", "30"),
             ),
+            *(
+                to(
+                    "no",
+                    f"Past its {days} days",
+                    ("window", "less", f"{days + 1}"),
+                    ("got", "older_than", f"{days}"),
+                )
+                for days in (30, 45, 60)
+            ),
             to("no", "More than 90 days", ("got", "older_than", "90")),
             to("no", "No return for this product", ("window", "equals", "0")),
             next="deduct",

@@ -34,6 +34,7 @@ PLAYBOOK = playbook(
             ("1", "1 year"),
             ("2", "2 years"),
             ("3", "3 years"),
+            ("4", "4 years"),
             ("5", "5 years"),
         ),
         field("fault", "What is wrong, in their words"),
@@ -100,6 +101,12 @@ PLAYBOOK = playbook(
                 "Three-year term has passed",
                 ("term", "equals", "3"),
                 ("got", "older_than", "1095"),
+            ),
+            to(
+                "not_covered",
+                "Four-year term has passed",
+                ("term", "equals", "4"),
+                ("got", "older_than", "1461"),
             ),
             to(
                 "not_covered",
