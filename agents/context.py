@@ -19,8 +19,8 @@ from billing.models import Coverage
 from cases import lines, sla
 from cases.models import Case, Conversation
 from config.security import audit
+from portal import access_trail, verification
 from portal import orders as orders_rules
-from portal import verification
 from portal.access import allowed, require
 from portal.models import AccessEntry, Caregiver, Device, Document, Order, Patient, User, Verification
 from portal.verification import NotVerified, Standing
@@ -267,7 +267,7 @@ def _playbook(actor: User, patient: Patient, case: Case) -> Case:
 
 
 def _log(actor: User, patient: Patient, case: Case) -> list[AccessEntry]:
-    entries = AccessEntry.objects.filter(subjects__contains=[patient.pk]).select_related("actor")
+    entries = access_trail.entries_about(patient).select_related("actor")
     return list(entries.order_by("-timestamp")[:LOG])
 
 

@@ -112,7 +112,7 @@ def masked(value: str, shown: int = 1) -> str:
 # --- people ------------------------------------------------------------------------------------------
 def _patients(actor: User, words: str) -> tuple[str, list[Patient]]:
     """Ask the one index that the shape of the words points to; ``by`` is its name for the trail."""
-    everybody = Patient.objects.visible_to(actor)
+    everybody = Patient.objects.visible_to(actor).in_force()
     for by, is_shaped, narrow in SHAPES:
         if is_shaped(words):
             return by, _by_name(_slim(narrow(everybody, words)))
@@ -167,9 +167,9 @@ def _is_phone(words: str) -> bool:
 
 def _by_number(everybody: QuerySet[Patient], words: str) -> QuerySet[Patient]:
     number = words.upper()
-    by_account = everybody.filter(account_number=number)
-    if by_account.exists():
-        return by_account
+    held = Patient.objects.filter(account_number=number).select_related("merged_into").first()
+    if held is not None:
+        return everybody.filter(pk=held.in_force.pk)
     return everybody.filter(pk__in=Order.objects.filter(number=number).values("patient"))
 
 

@@ -113,7 +113,8 @@ def _from(actor: Any, value: str) -> Q:
     if "@" in value:
         found = people.filter(email_index__matches=value)
     elif numbers.is_shaped(value):
-        found = people.filter(account_number=value.upper())
+        named = Patient.objects.filter(account_number=value.upper()).first()
+        found = people.filter(pk=named.in_force.pk) if named else people.none()
     elif sum(letter.isdigit() for letter in value) >= 7:
         found = people.filter(phone_index__matches=normal.phone(value))
     elif words_of(value):

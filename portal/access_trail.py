@@ -61,7 +61,8 @@ def who_saw(
 
 
 def entries_about(patient: Patient) -> QuerySet[AccessEntry]:
-    entries: QuerySet[AccessEntry] = AccessEntry.objects.filter(subjects__contains=[patient.pk])
+    """Entries about a record and those that were folded into it."""
+    entries: QuerySet[AccessEntry] = AccessEntry.objects.filter(subjects__overlap=patient.with_folded())
     return entries
 
 

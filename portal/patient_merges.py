@@ -1,29 +1,45 @@
 """Two records of one person made one: everything of the folded record moves to the kept one, and for a day back.
 
 What moves is found by asking every model that names a patient, so that nothing an app to the right keeps is
-left behind. The folded record stays, empty, and points to the kept one. The trail keeps what it said.
+left behind. The folded record stays, with its contacts alone, and points to the kept one. The trail keeps what
+it said. Whoever had shown that they are the one has not shown it of both: that ends, with every way in.
 """
 
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.security import audit
-from portal import duplicates
+from portal import contact_holds, duplicates
 from portal.access import require
-from portal.models import LookAlike, Patient, PatientMerge
+from portal.models import (
+    ContactChange,
+    EmergencyAccess,
+    Invitation,
+    LookAlike,
+    OneTimeSecret,
+    Patient,
+    PatientMerge,
+    Verification,
+)
 
 UNDO_FOR = timedelta(days=1)
-STAYS = {LookAlike, Patient, PatientMerge}
-FILLABLE = (
-    *("email", "phone", "ssn_last4", "interpreter"),
-    *("address_line1", "address_line2", "city", "state", "postal_code"),
-)
+STAYS = {
+    ContactChange,
+    LookAlike,
+    Patient,
+    PatientMerge,
+}  # a change of contact is about the contacts that stay
+FILLABLE = ("ssn_last4", "interpreter", "tty", "deceased_on", "tier")
+CONTACTS = {"email": ("email",), "phone": ("phone",), "address": Patient.ADDRESS}
+
+Keys = dict[str, list[int | str]]
 
 
 def merge(actor: Any, *, keep: Patient, fold: Patient) -> PatientMerge:
@@ -36,12 +52,14 @@ def merge(actor: Any, *, keep: Patient, fold: Patient) -> PatientMerge:
     with transaction.atomic():
         kept, folded = _held(keep, fold)
         _refuse(kept, folded)
+        _end_ways_in(folded)
+        own = _belongings(kept)
         record = PatientMerge.objects.create(
             kept=kept,
             folded=folded,
             merged_by=actor if actor.pk else None,
             filled=_fill(kept, folded),
-            moved=_move(folded, kept),
+            moved={"over": _move(folded, kept), "own": own},
         )
         duplicates.decided_same(actor, kept, folded)
         _tell("records merged", kept, folded)
@@ -66,10 +84,27 @@ def _refuse(kept: Patient, folded: Patient) -> None:
         )
     if kept.birth_date != folded.birth_date:
         raise ValidationError(_("The dates of birth differ. Correct the wrong one on proof, then merge."))
+    if ContactChange.objects.filter(patient=folded, state="proposed").exists():
+        raise ValidationError(_("A change of contact waits on the record to be folded. Decide on it first."))
+
+
+def _end_ways_in(folded: Patient) -> None:
+    """Verifications, emergencies, codes and invitations were for this record, and open no other."""
+    now = timezone.now()
+    Verification.objects.filter(patient=folded, passed=True, ended_at=None).update(ended_at=now)
+    EmergencyAccess.objects.filter(patient=folded, until__gt=now).update(until=now)
+    OneTimeSecret.objects.filter(patient=folded, used_at=None, expires_at__gt=now).update(expires_at=now)
+    Invitation.objects.filter(patient=folded, used_at=None, expires_at__gt=now).update(expires_at=now)
+
+
+def _default(name: str) -> Any:
+    field = Patient._meta.get_field(name)
+    return None if field.null else field.get_default()  # type: ignore[union-attr]
 
 
 def _fill(kept: Patient, folded: Patient) -> list[str]:
-    filled = [name for name in FILLABLE if getattr(folded, name) and not getattr(kept, name)]
+    names = [*FILLABLE, *(name for contact in CONTACTS for name in _contact(contact, kept, folded))]
+    filled = [name for name in names if getattr(folded, name) != _default(name) == getattr(kept, name)]
     for name in filled:
         setattr(kept, name, getattr(folded, name))
     account = folded.user
@@ -82,14 +117,33 @@ def _fill(kept: Patient, folded: Patient) -> list[str]:
     return filled
 
 
-def _move(folded: Patient, kept: Patient) -> dict[str, list[int | str]]:
-    moved = {}
+def _contact(contact: str, kept: Patient, folded: Patient) -> tuple[str, ...]:
+    """The parts of a contact that may be filled: of one that has stood for long, and never two addresses mixed."""
+    parts = CONTACTS[contact]
+    alike = all(getattr(kept, part) in ("", getattr(folded, part)) for part in parts)
+    return parts if alike and not contact_holds.changed_lately(folded, contact) else ()
+
+
+def _belongings(patient: Patient) -> Keys:
+    """Primary keys of all that names a patient, by ``app.model.field``."""
+    found: Keys = {}
     for model, name in references():
-        rows = model._base_manager.filter(**{name: folded})
-        if keys := [key if isinstance(key, int) else str(key) for key in rows.values_list("pk", flat=True)]:
-            _point(model, name, keys, kept)
-            moved[f"{model._meta.label_lower}.{name}"] = keys
+        rows = model._base_manager.filter(**{name: patient}).values_list("pk", flat=True)
+        if keys := [key if isinstance(key, int) else str(key) for key in rows]:
+            found[f"{model._meta.label_lower}.{name}"] = keys
+    return found
+
+
+def _move(folded: Patient, kept: Patient) -> Keys:
+    moved = _belongings(folded)
+    for place, keys in moved.items():
+        _point(*_model_of(place), keys, kept)
     return moved
+
+
+def _model_of(place: str) -> tuple[type[models.Model], str]:
+    label, _dot, name = place.rpartition(".")
+    return apps.get_model(label), name
 
 
 def _point(model: type[models.Model], name: str, keys: list[Any], to: Patient) -> None:
@@ -113,7 +167,10 @@ def references() -> Iterator[tuple[type[models.Model], str]]:
 
 
 def undo(actor: Any, *, record: PatientMerge) -> PatientMerge:
-    """Take the records apart again, within a day: what was moved goes back, what came since stays."""
+    """Take the records apart again, within a day: what was moved goes back, and what came of it since.
+
+    Raises ValidationError where something of both came together since.
+    """
     require(actor, "patients.merge", record.kept)
     with transaction.atomic():
         held: PatientMerge = PatientMerge.objects.select_for_update().get(pk=record.pk)
@@ -124,9 +181,14 @@ def undo(actor: Any, *, record: PatientMerge) -> PatientMerge:
                 _("A merge can be undone for one day. Ask a supervisor to sort it by hand.")
             )
         kept, folded = _held(held.kept, held.folded)
+        if kept.merged_into_id is not None:
+            raise ValidationError(_("The record has been merged further. Undo that first."))
         _empty_again(held, kept, folded)
-        for place, keys in held.moved.items():
-            _move_back(place, keys, kept, folded)
+        for place, keys in held.moved["over"].items():
+            model, name = _model_of(place)
+            model._base_manager.filter(pk__in=keys, **{name: kept}).update(**{name: folded})
+        _take_along(held, kept, folded)
+        _refuse_torn(kept, folded)
         held.undone_at = timezone.now()
         held.save(update_fields=["undone_at"])
         duplicates.decided_anew(kept, folded)
@@ -139,7 +201,7 @@ def _empty_again(record: PatientMerge, kept: Patient, folded: Patient) -> None:
         if name == "user":
             continue
         if getattr(kept, name) == getattr(folded, name):
-            setattr(kept, name, "")
+            setattr(kept, name, _default(name))
     account = kept.user if "user" in record.filled else None
     if account is not None:
         kept.user = None
@@ -148,12 +210,41 @@ def _empty_again(record: PatientMerge, kept: Patient, folded: Patient) -> None:
     folded.save()
 
 
-def _move_back(place: str, keys: list[Any], kept: Patient, folded: Patient) -> None:
-    from django.apps import apps
+def _ties() -> Iterator[tuple[type[models.Model], str, str]]:
+    """Where a thing of a patient names another: (model, its field of the patient, path to the other's patient)."""
+    of = dict(references())
+    for model, name in of.items():
+        for field in model._meta.concrete_fields:
+            other: Any = field.related_model
+            if field.many_to_one and other in of and other is not model:
+                yield model, name, f"{field.name}__{of[other]}"
 
-    label, _dot, name = place.rpartition(".")
-    model = apps.get_model(label)
-    model._base_manager.filter(pk__in=keys, **{name: kept}).update(**{name: folded})
+
+def _take_along(record: PatientMerge, kept: Patient, folded: Patient) -> None:
+    """What came since and names something that went back, and so on: a thread of a case goes with the case."""
+    own, moved = record.moved["own"], 1
+    while moved:
+        moved = 0
+        for model, name, path in _ties():
+            before = own.get(f"{model._meta.label_lower}.{name}", [])
+            rows = model._base_manager.filter(**{name: kept, path: folded}).exclude(pk__in=before)
+            keys = list(rows.values_list("pk", flat=True))
+            moved += model._base_manager.filter(pk__in=keys).update(**{name: folded}) if keys else 0
+
+
+def _refuse_torn(kept: Patient, folded: Patient) -> None:
+    """Nothing of one may name a thing of the other: a thread would be read by who does not own its case."""
+    torn = [
+        str(model._meta.verbose_name)
+        for model, name, path in _ties()
+        for one, other in ((kept, folded), (folded, kept))
+        if model._base_manager.filter(**{name: one, path: other}).exists()
+    ]
+    if torn:
+        raise ValidationError(
+            _("Things of both records came together since (%(what)s). Take those apart first.")
+            % {"what": ", ".join(sorted(set(torn)))}
+        )
 
 
 def _tell(what: str, kept: Patient, folded: Patient) -> None:

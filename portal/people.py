@@ -73,9 +73,9 @@ def reactivate(actor: Any, *, user: User) -> None:
 def match_sender(*, email: str = "", phone: str = "") -> Patient | None:
     """The one patient whose contact on file this is. Several or none: nobody. It proves nothing by itself."""
     if email:
-        found = Patient.objects.filter(email_index__matches=email)
+        found = Patient.objects.in_force().filter(email_index__matches=email)
     elif phone:
-        found = Patient.objects.filter(phone_index__matches=phone)
+        found = Patient.objects.in_force().filter(phone_index__matches=phone)
     else:
         return None
     patients: list[Patient] = list(found[:2])

@@ -73,7 +73,7 @@ def _by_number(number: str) -> Patient | None:
     wanted = number.strip().upper()
     patient: Patient | None = Patient.objects.filter(account_number=wanted).first()
     if patient is not None:
-        return patient
+        return patient.in_force
     order = Order.objects.select_related("patient").filter(number=wanted).first()
     return order.patient if order else None
 

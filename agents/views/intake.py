@@ -98,7 +98,7 @@ def referral_record(request: StaffRequest, ref: UUID) -> HttpResponseBase:
     """``patient``: the record this person has; without one a new record is made."""
     found, back = _opened(request, ref), reverse("agents:referral", args=[ref])
     if chosen := request.POST.get("patient"):
-        patient = get_object_or_404(Patient.objects.visible_to(request.user), ref=_uuid(chosen))
+        patient = get_object_or_404(Patient.objects.visible_to(request.user).in_force(), ref=_uuid(chosen))
         return pressed(
             request, intake.tie, back=back, said=_("The referral is tied to the record."),
             referral=found, patient=patient,
@@ -130,7 +130,9 @@ def look_alike(request: StaffRequest, ref: UUID) -> HttpResponseBase:
     """``keep`` is ``first`` or ``second``: the other is folded into it. Without it they are two people."""
     pair = get_object_or_404(LookAlike.objects.select_related("first", "second"), ref=ref)
     back, keep = reverse("agents:look-alikes"), request.POST.get("keep", "")
-    if keep not in {"first", "second"}:
+    if keep not in {"", "first", "second"}:
+        raise Http404
+    if not keep:
         return pressed(request, duplicates.are_two, back=back, said=_("They stay two people."), pair=pair)
     kept, folded = (pair.first, pair.second) if keep == "first" else (pair.second, pair.first)
     return pressed(

@@ -45,7 +45,7 @@ def more(request: StaffRequest) -> HttpResponseBase:
 @door("patients.search", realm="staff")
 def person(request: StaffRequest, ref: str) -> HttpResponseBase:
     """Somebody found: still masked, with the numbers of their cases."""
-    patient = get_object_or_404(Patient.objects.visible_to(request.user), ref=ref)
+    patient = get_object_or_404(Patient.objects.visible_to(request.user).in_force(), ref=ref)
     shown = {
         "person": directory.person(patient),
         "cases": directory.cases_of(request.user, patient),
@@ -58,7 +58,7 @@ def person(request: StaffRequest, ref: str) -> HttpResponseBase:
 @door("cases.work", realm="staff")
 def new_case(request: StaffRequest, ref: str) -> HttpResponseBase:
     """A call or another contact taken down by hand: the purpose for which the record then opens."""
-    patient = get_object_or_404(Patient.objects.visible_to(request.user), ref=ref)
+    patient = get_object_or_404(Patient.objects.visible_to(request.user).in_force(), ref=ref)
     form = forms.NewCaseForm(request.POST, patient=patient)
     if not form.is_valid():
         shown = {

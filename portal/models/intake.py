@@ -167,7 +167,8 @@ class LookAlike(models.Model):
 class PatientMerge(models.Model):
     """One record folded into another, with all that moved, so that it can be undone for a day.
 
-    ``moved`` is ``{"app.model.field": [primary keys]}``; ``filled`` the fields that were empty before.
+    ``moved`` tells what went ``over`` and what was the kept record's ``own``, each ``{"app.model.field": [primary
+    keys]}``; ``filled`` the fields that were empty before.
     """
 
     kept = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")

@@ -146,6 +146,10 @@ class PatientQuerySet(AuditedQuerySet):
         cared_for = Caregiver.objects.in_force().filter(user=user).values("patient")
         return self.filter(Q(user=user) | Q(pk__in=cared_for))
 
+    def in_force(self) -> "PatientQuerySet":
+        """Without the records that were folded into another."""
+        return self.filter(merged_into=None)
+
 
 class Patient(models.Model):
     """A person the supplier serves. Everything that tells who they are is encrypted."""
@@ -225,6 +229,19 @@ class Patient(models.Model):
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], *(f"{name}_since" for name in changed)}
         super().save(*args, **kwargs)
+
+    @property
+    def in_force(self) -> "Patient":
+        """The record this one was folded into, however often; itself where it was not."""
+        return self if self.merged_into is None else self.merged_into.in_force
+
+    def with_folded(self) -> list[int]:
+        """Ids of this record and of all that were folded into it."""
+        ids, latest = [self.pk], [self.pk]
+        while latest:
+            latest = list(Patient.objects.filter(merged_into__in=latest).values_list("pk", flat=True))
+            ids += latest
+        return ids
 
     def _changed_contacts(self, written: Any) -> list[str]:
         parts = {"email": ("email",), "phone": ("phone",), "address": self.ADDRESS}
