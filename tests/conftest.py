@@ -41,12 +41,15 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test's folder says how it is run, before -m chooses. The long ones begin first, so that no core idles."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """A test's folder says how it is run, before -m chooses. Once others have put the tests into their order, the
+    long ones come first, so that no core idles at the end.
+    """
     for item in items:
         if mark := MARKS.get(item.path.parent.name):
             item.add_marker(mark)
+    yield
     items.sort(key=lambda item: LONG_FIRST.get(item.path.parent.name, len(LONG_FIRST)))
 
 
