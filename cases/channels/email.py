@@ -12,7 +12,9 @@ QUOTED = re.compile(
     r"^(?:>.*|-{2,}\s*Original Message\s*-{2,}|_{10,}|On .{0,200} wrote:|El .{0,200} escribi[oó]:)\s*$",
     re.MULTILINE | re.IGNORECASE,
 )
-TAG = re.compile(r"<[^>]*>")
+TAG = re.compile(r"<[^<>]*>")  # without "<" inside: a row of them is looked through once
+# What the library's parser throws at headers that it should only call defective.
+STUMBLES = (AttributeError, IndexError, LookupError, TypeError, ValueError)
 
 
 class Unreadable(ValueError):
@@ -31,6 +33,13 @@ class Mail:
 
 def parse(raw: bytes) -> Mail:
     """Raises Unreadable."""
+    try:
+        return _parsed(raw)
+    except STUMBLES:
+        raise Unreadable from None
+
+
+def _parsed(raw: bytes) -> Mail:
     message = email.message_from_bytes(raw, policy=email.policy.default)
     if not isinstance(message, EmailMessage):
         raise Unreadable
@@ -47,10 +56,7 @@ def _own_words(message: EmailMessage) -> str:
     part = message.get_body(("plain", "html"))
     if part is None:
         return ""
-    try:
-        text = str(part.get_content())
-    except (LookupError, UnicodeError):
-        raise Unreadable from None
+    text = str(part.get_content())
     if part.get_content_type() == "text/html":
         text = TAG.sub("", text)
     quoted = QUOTED.search(text)
