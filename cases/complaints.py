@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,7 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases.cases import record
+from cases import sla
+from cases.cases import locked, record
 from cases.models import Case, Complaint, ComplaintTerms
 from config.security import audit
 from config.security.redaction import redact
@@ -18,6 +19,7 @@ from portal.access import require
 from portal.numbers import next_number
 
 SEQUENCE = "cases_complaint_id_seq"
+CLOCKS = {"complaint_acknowledgement": ("received",), "complaint_answer": ("received", "acknowledged")}
 COLUMNS = (
     *("number", "kind", "product_line", "channel", "state", "received_at", "acknowledge_by"),
     *("acknowledged_at", "answer_by", "answered_at"),
@@ -68,13 +70,36 @@ def take_down(
             complainant=complainant.strip()[:120],
             reach_them=reach_them.strip()[:160],
             summary=redact(summary.strip()).text,
+            received_at=_moment(received),
             taken_by=actor if actor.pk else None,
             acknowledge_by=received + timedelta(days=acknowledge),
             answer_by=received + timedelta(days=answer),
         )
         if case is not None:
+            keep_clocks(actor, case)
             record(actor, case, "linked", {"complaint": complaint.number})
     return complaint
+
+
+def _moment(received: date) -> datetime:
+    """Now, or the end of the earlier day it came on: nobody noted when."""
+    end = datetime.combine(received, time.max, timezone.get_current_timezone())
+    return min(timezone.now(), end)
+
+
+def keep_clocks(actor: Any, case: Case) -> None:
+    """Let the clocks of a case run for the oldest complaint that waits on it, and end with the last one.
+
+    Within the caller's transaction.
+    """
+    held = locked(case)
+    for kind, states in CLOCKS.items():
+        waiting = Complaint.objects.filter(case=held, state__in=states).order_by("received_at")
+        oldest = waiting.values_list("received_at", flat=True).first()
+        if oldest is None:
+            sla.finish(held, kind, actor=actor)
+        else:
+            sla.begin(held, kind, actor=actor, at=oldest)
 
 
 @transaction.atomic
@@ -86,7 +111,13 @@ def acknowledge(actor: Any, *, complaint: Complaint) -> Complaint:
     held.state, held.acknowledged_at = "acknowledged", timezone.now()
     held.acknowledged_by = actor if actor.pk else None
     held.save(update_fields=["state", "acknowledged_at", "acknowledged_by"])
+    _turn_clocks(actor, held)
     return held
+
+
+def _turn_clocks(actor: Any, complaint: Complaint) -> None:
+    if complaint.case is not None:
+        keep_clocks(actor, complaint.case)
 
 
 @transaction.atomic
@@ -113,6 +144,7 @@ def answer(actor: Any, *, complaint: Complaint, findings: str, told: str) -> Com
             *("findings", "answer"),
         ]
     )
+    _turn_clocks(actor, held)
     return held
 
 

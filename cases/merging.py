@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from cases import cases as rules
-from cases import kin, moving, sla
+from cases import complaints, kin, moving, sla
 from cases.belongings import BELONGINGS
 from cases.models import Case, CaseRules, Follower, Merge
 from portal.access import require
@@ -53,6 +53,7 @@ def _turn_clocks(actor: Any, gone: list[Case], into: Case) -> None:
     if into.state != "waiting":
         sla.event(into, "resumes", actor=actor)
     sla.event(into, "reclassified", actor=actor)
+    complaints.keep_clocks(actor, into)
 
 
 def _refuse_target(into: Case) -> None:
@@ -172,6 +173,8 @@ def unmerge(actor: Any, *, case: Case) -> Case:
             for kind in sla.RESPONSES:
                 sla.finish(into, kind, actor=actor)
         sla.event(into, "reclassified", actor=actor)
+        for each in (case, into):
+            complaints.keep_clocks(actor, each)
         rules.record(actor, case, "unmerged", {"from": into.number})
         rules.record(actor, into, "unmerged", {"to": case.number})
     return case

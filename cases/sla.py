@@ -168,7 +168,7 @@ def _reopened(ledger: Ledger, case_id: int, turning: Turning) -> None:
 def _merged(ledger: Ledger, case_id: int, turning: Turning) -> None:
     """Its clocks end here; whoever waits for an answer goes on waiting, since then, on the case it became part of."""
     awaited = min((clock.started_at for clock in ledger.active(case_id, *RESPONSES)), default=None)
-    for clock in ledger.active(case_id, *OF_CASES):
+    for clock in ledger.active(case_id):
         turning.cancel(clock)
     into = ledger.facts[case_id].merged_into_id
     if awaited is not None and into is not None:
