@@ -77,7 +77,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "documents.review": frozenset({"billing", "intake", "clinician", "lead", "supervisor"}),
     "coverage.view": frozenset({"agent", "billing", "intake", "lead", "supervisor", "auditor"}),
     # the floor and its workshop
-    "admin.use": frozenset({"supervisor", "auditor", "administrator"}),
+    # the workshop's door; who is not among ``workshop.view`` sees there what they work on, and nothing else
+    "admin.use": frozenset({"lead", "coach", "supervisor", "auditor", "administrator"}),
+    "workshop.view": frozenset({"supervisor", "auditor", "administrator"}),
     "products.manage": frozenset({"supervisor", "administrator"}),
     "canned.manage": frozenset({"lead", "supervisor", "administrator"}),
     "cases.manage": frozenset({"supervisor"}),

@@ -47,12 +47,15 @@ class ReasonForm(forms.Form):
 class WorkshopAdmin(admin.ModelAdmin):
     """Base of our admin pages. ``sees`` and ``works`` name permissions; without ``works`` it is read-only.
 
+    Whoever holds ``works`` (or ``belongs_to``, for a page that rules alone change) sees the page; the others
+    need ``workshop.view`` beside ``sees``.
     ``whose`` gives the patient (or their id) a row is about, for the trail.
     """
 
     in_workshop = True
-    sees = "admin.use"
+    sees = "workshop.view"
     works: str | None = None
+    belongs_to: str | None = None
     adds = False
     list_per_page = 50
     show_full_result_count = False
@@ -83,10 +86,13 @@ class WorkshopAdmin(admin.ModelAdmin):
 
     # --- rights ------------------------------------------------------------------------------------
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return allowed(request.user, self.sees)
+        return self.has_view_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return allowed(request.user, self.sees)
+        own = self.works or self.belongs_to
+        if own is not None and allowed(request.user, own):
+            return True
+        return allowed(request.user, "workshop.view") and allowed(request.user, self.sees)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Rows with encrypted fields are changed by rules alone: a masked page must never be saved back."""

@@ -21,18 +21,19 @@ class Rows(admin.TabularInline):
     """Rows of a rule, changed and taken away with it."""
 
     extra = 0
+    manages = MANAGES
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return allowed(request.user, "admin.use")
+        return allowed(request.user, "workshop.view") or allowed(request.user, self.manages)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return allowed(request.user, MANAGES)
+        return allowed(request.user, self.manages)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return allowed(request.user, MANAGES)
+        return allowed(request.user, self.manages)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return allowed(request.user, MANAGES)
+        return allowed(request.user, self.manages)
 
 
 class _Checked(BaseInlineFormSet):

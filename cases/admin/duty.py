@@ -25,7 +25,7 @@ from cases.models import (
 )
 from cases.models.escalation import PAGED_BY
 from cases.models.sla import CLOCKS
-from portal.access import STAFF_REALM, allowed
+from portal.access import STAFF_REALM
 from portal.models import User
 from portal.workshop import WorkshopAdmin
 
@@ -186,9 +186,6 @@ class EscalationAdmin(WorkshopAdmin):
 
     def whose(self, obj: Escalation) -> Any:
         return obj.case.patient_id
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return allowed(request.user, self.sees)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Above the list, the two ratios of the last days, apart (R-SLA-5)."""

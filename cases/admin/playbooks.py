@@ -19,7 +19,7 @@ from cases import playbook_checks, playbook_content, playbook_drafts, playbook_f
 from cases import playbook_versions as rules
 from cases.cases import Conflict
 from cases.models import Playbook, PlaybookVersion
-from portal.access import allowed, require
+from portal.access import allowed
 from portal.workshop import WorkshopAdmin
 
 MOVES = {"up": -1, "down": 1}
@@ -55,7 +55,8 @@ class PlaybookAdmin(WorkshopAdmin):
         ]
 
     def figures_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        require(request.user, "admin.use")
+        if not self.has_view_permission(request):
+            raise PermissionDenied(self.sees)
         playbook = get_object_or_404(Playbook, pk=pk)
         shown = {
             "title": _("%(title)s: figures") % {"title": playbook.title},
@@ -75,6 +76,7 @@ class PlaybookAdmin(WorkshopAdmin):
 class PlaybookVersionAdmin(WorkshopAdmin):
     """Versions are changed by their rules alone: the plain form of the admin only shows them."""
 
+    belongs_to = "playbooks.edit"
     list_display = ("playbook", "number", "state", "effective_from", "note", "opens")
     list_filter = ("state", "playbook")
     list_select_related = ("playbook",)
@@ -253,7 +255,8 @@ class PlaybookVersionAdmin(WorkshopAdmin):
 
     # --- underneath --------------------------------------------------------------------------------
     def _version(self, request: HttpRequest, pk: int) -> PlaybookVersion:
-        require(request.user, "admin.use")
+        if not self.has_view_permission(request):
+            raise PermissionDenied(self.sees)
         if request.method == "POST" and not allowed(request.user, "playbooks.edit"):
             raise PermissionDenied("playbooks.edit")
         found: PlaybookVersion = get_object_or_404(PlaybookVersion.objects.select_related("playbook"), pk=pk)

@@ -87,7 +87,7 @@ class MacroForm(OnChannelsForm):
 class WordsAdmin(WorkshopAdmin):
     """A page of words, with what each was before."""
 
-    sees, works, adds = "admin.use", "canned.manage", True
+    works, adds = "canned.manage", True
     form = WordsForm
     filter_horizontal: ClassVar[Any] = ("teams",)
     readonly_fields = ("kept",)

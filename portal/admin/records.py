@@ -4,13 +4,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from config.security import audit
 from portal import invitations, profile
-from portal.access import allowed, require
+from portal.access import allowed
 from portal.models import (
     ContactChange,
     Device,
@@ -61,7 +62,8 @@ class PatientAdmin(WorkshopAdmin):
 
     def find_view(self, request: HttpRequest) -> HttpResponse:
         """Posted, so that no name ever stands in an address; who was found stands there by row number."""
-        require(request.user, self.sees)
+        if not self.has_view_permission(request):
+            raise PermissionDenied(self.sees)
         form = FindForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             found = self._found(form.cleaned_data["words"])

@@ -145,7 +145,7 @@ def test_role_gets_in_where_the_table_says(role, marked):
 
 
 @pytest.mark.parametrize("role", sorted(doors.EVERYBODY))
-def test_admin_opens_to_three_roles(role, marked):
+def test_admin_opens_to_who_works_there(role, marked):
     client = signed_in(person(role))
     wanted = IN if role in doors.ADMIN else 403 if role in doors.STAFF else 404
     pages = admins()

@@ -14,6 +14,7 @@ from portal import access_trail
 from portal.models import AccessEntry, ContactChange, Invitation, Patient, RoleGrant, User
 from portal.trail_export import harmless
 from portal.workshop import DOTS, WorkshopAdmin
+from tests.cases.rotas import policy
 from tests.factories import (
     CaseFactory,
     OrderFactory,
@@ -296,3 +297,45 @@ def test_patients_are_invited_at_the_address_on_file(staff_client):
     page = client.post(address(Patient), chosen, follow=True).content.decode()
     assert list(Invitation.objects.values_list("patient", flat=True)) == [with_address.pk]
     assert "no e-mail address on file" in page
+
+
+# Leads and coaches come for what they work on. Whatever else the workshop has stays closed to them.
+FLOOR_PAGES = {
+    *("agents.AgentCapacity", "agents.AgentPresence", "agents.AgentSkill", "agents.ChannelLoad"),
+    *("agents.RoutingRules", "agents.Shift", "agents.Skill", "agents.SkillDemand", "agents.TeamRouting"),
+}
+WORDS_PAGES = {
+    *("cases.CannedReply", "cases.Checklist", "cases.Macro", "cases.OpeningScript", "cases.SubjectTemplate"),
+}
+DUTY_PAGES = {"cases.EscalationPolicy", "cases.Rota", "cases.RotaLayer"}
+PLAYBOOK_PAGES = {"cases.Playbook", "cases.PlaybookVersion"}
+THEIRS = {
+    "lead": FLOOR_PAGES | WORDS_PAGES | DUTY_PAGES | PLAYBOOK_PAGES,
+    "coach": PLAYBOOK_PAGES | {"cases.Survey"},
+}
+
+
+@pytest.mark.parametrize("role", sorted(THEIRS))
+def test_who_works_on_some_pages_reaches_those_and_no_others(staff_client, role):
+    """R-SEC-3: least privilege, and no right that opens nothing."""
+    client = staff_client(role)
+    got = {model._meta.label: client.get(address(model)).status_code for model, _page in PAGES}
+    assert {label for label, status in got.items() if status == 200} == THEIRS[role]
+    assert {status for label, status in got.items() if label not in THEIRS[role]} == {403}
+    assert client.get(reverse("admin:portal_patient_find")).status_code == 403
+    index = client.get(reverse("admin:index")).content.decode()
+    shown = {model._meta.label for model, _page in PAGES if f'href="{address(model)}"' in index}
+    assert shown == THEIRS[role]
+
+
+def test_a_lead_changes_the_rows_of_a_chain_as_well(staff_client):
+    chain = policy("manager", None, {"who": "supervisors"})
+    page = staff_client("lead").get(address(type(chain), "change", chain.pk)).content.decode()
+    assert 'name="steps-0-who"' in page
+
+
+def test_the_console_leads_to_the_workshop(staff_client):
+    address_of_it = f'href="{reverse("admin:index")}"'
+    for role, has in (("supervisor", True), ("lead", True), ("agent", False)):
+        page = staff_client(role).get(reverse("agents:console")).content.decode()
+        assert (address_of_it in page) is has
