@@ -165,16 +165,20 @@ def test_beside_the_case_stands_what_is_known_masked(agent: Client) -> None:
     before = AccessEntry.objects.count()
     text = agent.get(at("case-beside", case.number)).content.decode()
     more = agent.get(at("case-more", case.number)).content.decode()
+    rest = agent.get(at("case-rest", case.number)).content.decode()
+    assert at("case-more", case.number) in text
+    assert at("case-rest", case.number) in more
     assert order.number in text
-    assert "CPAP machine" in more
-    assert "Sample Health Plan" in text
+    assert "CPAP machine" in rest
+    assert "Sample Health Plan" in more
     assert "0143" in text
     for hidden in ("5125550143", "marisol@example.org", "12 Sample Street", "W123456789", "1961", "4321"):
-        assert hidden not in text + more
-    first, second = entries_since(before)
+        assert hidden not in text + more + rest
+    first, second, third = entries_since(before)
     assert (first.what, first.purpose, first.subjects) == ("case context", f"case:{case.pk}", [patient.pk])
-    assert {"coverage", "earlier", "orders", "patient", "verification"} <= set(first.fields)
-    assert {"devices", "documents", "log"} <= set(second.fields)
+    assert set(first.fields) == {"orders", "patient", "verification"}
+    assert {"coverage", "earlier"} <= set(second.fields)
+    assert set(third.fields) == {"devices", "documents", "log"}
 
 
 def test_unmasking_is_an_act_of_its_own_on_the_trail(agent: Client) -> None:
@@ -262,6 +266,9 @@ def test_canned_replies_are_filled_with_what_is_known(agent: Client) -> None:
     body = "Hello {patient_first_name}, {order_number} by {carrier}. {... when}"
     reply = CannedReply.objects.create(shortcut="where", title="Where is it", body=body)
     assert b"/where" in agent.get(at("case-canned", case.number)).content
+    unknown = agent.get(at("case-canned-reply", case.number, reply.pk)).json()
+    assert unknown["body"] == body, "nobody was verified on this case"
+    verified(agent.user, case, level=1)
     filled = agent.get(at("case-canned-reply", case.number, reply.pk)).json()
     assert filled["body"] == f"Hello {order.patient.first_name}, SO-9 by {{carrier}}. {{... when}}"
     assert filled["missing"] == ["{carrier}", "{... when}"]
@@ -562,6 +569,7 @@ PRICED = [
     "case-new",
     "case-beside",
     "case-more",
+    "case-rest",
     "search",
 ]
 
