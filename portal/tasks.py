@@ -3,10 +3,11 @@
 from celery import shared_task
 
 from config.security import throttle
-from portal import access_trail, account_mail, duplicates, inspection, my_data
+from portal import access_trail, account_mail, duplicates, inspection, my_data, retention
 
 SCHEDULE = {
     "portal.tasks.find_look_alikes": 24 * 3600,
+    "portal.tasks.drop_old_rows": 24 * 3600,
     "portal.tasks.seal_trail": 60,
     "portal.tasks.send_due_account_mail": 30,
     "portal.tasks.sweep_attempts": 3600,
@@ -69,3 +70,9 @@ def seal_trail() -> int:
 def find_look_alikes() -> int:
     """Look for records that may be one person's. Gives how many pairs are new."""
     return duplicates.sweep()
+
+
+@shared_task
+def drop_old_rows() -> int:
+    """Drop ended sessions, spent links and letters that went out long ago. Gives how many."""
+    return retention.sweep()
