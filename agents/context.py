@@ -1,5 +1,5 @@
-"""What stands beside a case: the patient, and one panel for each thing we know of them. Those that are
-``first`` come at once, the others after them.
+"""What stands beside a case: the patient, and one panel for each thing we know of them. Those of
+the first turn come at once, the others after them.
 
 PANELS is the registry: an app to the left is shown here by a function of its own, not by reaching in. A panel
 that names ``what`` is loaded only where the verification on this case opens that (R-CASE-3); what identifies a
@@ -26,6 +26,7 @@ from portal.models import AccessEntry, Caregiver, Device, Document, Order, Patie
 from portal.verification import NotVerified, Standing
 
 ORDERS, DOCUMENTS, CASES, LOG = 3, 8, 6, 8
+FIRST, MORE, REST = range(3)  # turns: each is a page of its own, within its queries
 # What ``unmask`` shows, by what has to be open for it. A birth date is an identifier: no less than level 2.
 MASKED = {
     "birth_date": "clinical",
@@ -54,7 +55,7 @@ class Panel:
     permission: str
     load: Callable[[User, Patient, Case], Any] = _nothing
     open: bool = True
-    first: bool = False
+    turn: int = REST
     what: str = ""
     stands: Callable[[User, Patient, Case, Standing], Any] | None = None
 
@@ -98,13 +99,13 @@ def masked_name(patient: Patient) -> str:
     return f"{masked(patient.first_name)} {masked(patient.last_name)}"
 
 
-def beside(actor: User, case: Case, *, first: bool) -> list[Shown]:
-    """Panels of a case whose patient is known; one entry on the trail tells which were shown."""
+def beside(actor: User, case: Case, *, turn: int) -> list[Shown]:
+    """Panels of a case whose patient is known, those of one turn; one entry on the trail tells which were shown."""
     require(actor, "patients.view")
     patient = case.patient
     if patient is None:
         return []
-    mine = [panel for panel in PANELS if panel.first is first and allowed(actor, panel.permission)]
+    mine = [panel for panel in PANELS if panel.turn == turn and allowed(actor, panel.permission)]
     stands = standing(actor, case)
     opened = [panel for panel in mine if not panel.what or stands.opens(panel.what)]
     with audit.acting(purpose=purpose(case)):
@@ -272,18 +273,16 @@ def _log(actor: User, patient: Patient, case: Case) -> list[AccessEntry]:
 
 
 PANELS = [
-    Panel("verification", _("Verification"), "user-check", "patients.view", stands=_verified, first=True),
-    Panel("patient", _("Patient"), "user", "patients.view", stands=_who, first=True),
-    Panel("orders", _("Orders"), "package", "orders.view", _orders, first=True, what="orders"),
-    Panel(
-        "coverage", _("Coverage"), "shield-check", "coverage.view", _coverage, first=True, what="insurance"
-    ),
-    Panel("playbook", _("Playbook"), "list-checks", "playbooks.run", _playbook),
-    Panel("clocks", _("Clocks"), "timer", "cases.view", _clocks),
-    Panel("escalations", _("Escalations"), "siren", "cases.escalate", _escalations),
+    Panel("verification", _("Verification"), "user-check", "patients.view", stands=_verified, turn=FIRST),
+    Panel("patient", _("Patient"), "user", "patients.view", stands=_who, turn=FIRST),
+    Panel("orders", _("Orders"), "package", "orders.view", _orders, turn=FIRST, what="orders"),
+    Panel("coverage", _("Coverage"), "shield-check", "coverage.view", _coverage, turn=MORE, what="insurance"),
+    Panel("playbook", _("Playbook"), "list-checks", "playbooks.run", _playbook, turn=MORE),
+    Panel("clocks", _("Clocks"), "timer", "cases.view", _clocks, turn=MORE),
+    Panel("escalations", _("Escalations"), "siren", "cases.escalate", _escalations, turn=MORE),
     Panel("devices", _("Devices at home"), "monitor-smartphone", "orders.view", _devices, what="orders"),
     Panel("documents", _("Documents"), "file-text", "documents.view", _documents, what="documents"),
-    Panel("kin", _("Belongs to it"), "git-merge", "cases.view", _kin),
-    Panel("earlier", _("Other cases"), "history", "cases.view", _earlier, first=True),
+    Panel("kin", _("Belongs to it"), "git-merge", "cases.view", _kin, turn=MORE),
+    Panel("earlier", _("Other cases"), "history", "cases.view", _earlier, turn=MORE),
     Panel("log", _("Who saw this record"), "eye", "patients.view", _log, open=False),
 ]

@@ -11,6 +11,7 @@ from agents.timeline import Entry
 from cases.models import Case
 from portal import consent
 from portal.access import require
+from portal.levels import NotVerified
 from portal.models import Consent, Patient, User
 
 CASES = 100
@@ -19,12 +20,12 @@ SAID = "clinical"  # what was said may hold anything
 
 @dataclass(frozen=True)
 class Customer:
-    """``line`` is None where the verification on the case does not open what was said."""
+    """``heard``: whether the verification on the case opens what was said, which is a reading of its own."""
 
     name: str
     cases: list[Case]
     consents: list[Consent]
-    line: list[Entry] | None
+    heard: bool
 
 
 def whole(actor: User, case: Case) -> Customer:
@@ -41,8 +42,21 @@ def whole(actor: User, case: Case) -> Customer:
         patient.name if stands.names else context.masked_name(patient),
         _cases(actor, patient),
         sorted(consent.standing(patient).values(), key=lambda one: (one.channel, one.topic)),
-        timeline.whole(actor, patient) if stands.opens(SAID) else None,
+        stands.opens(SAID),
     )
+
+
+def said(actor: User, case: Case) -> list[Entry]:
+    """The last of what was said and done on all cases of the patient. Raises NotVerified where it is closed.
+
+    The caller opens the case, and puts that on the trail.
+    """
+    require(actor, "patients.view")
+    if case.patient is None:
+        raise Patient.DoesNotExist
+    if not context.standing(actor, case).opens(SAID):
+        raise NotVerified(SAID)
+    return timeline.whole(actor, case.patient)
 
 
 def _cases(actor: User, patient: Patient) -> list[Case]:

@@ -190,16 +190,17 @@ def _events(case: Case, since: datetime | None, until: datetime | None) -> list[
 
 
 def _done(event: CaseEvent) -> Entry:
+    author = event.actor.display_name if event.actor else event.actor_name or str(_("The system"))
     return Entry(
         key=f"e{event.pk}",
         kind="done",
         side="none",
         role="system",
-        author=event.actor.display_name if event.actor else event.actor_name or str(_("The system")),
+        author=author,
         at=event.at,
         body=event.get_kind_display(),
         event=event.kind,
-        words=event_words.of(event.detail or {}),
+        words=[word for word in event_words.of(event.detail or {}) if word != author],
     )
 
 

@@ -146,7 +146,7 @@ def standing(actor: Any, patient: Patient, *, purpose: str, matter: Matter | Non
 class _Seen:
     locked_until: datetime | None
     emergency: datetime | None
-    asked: int | None
+    asked: dict[str, Any] | None
     figures: Figures
     table: Table
 
@@ -164,6 +164,7 @@ def _glance(actor: Any, patient: Patient, purpose: str) -> _Seen:
     made = Verification.objects.filter(
         patient=whose, purpose=purpose, agent_id=actor.pk or 0, passed=True, ended_at=None, expires_at__gt=now
     )
+    asked_for = JSONObject(level="level", how="how", until="expires_at", caregiver="caregiver_id")
     figures = VerificationRules.objects.values(all=JSONObject(**{name: name for name in FIGURES}))
     table = LevelOpens.objects.order_by().values(
         line=JSONObject(what="what", playbook="playbook", level="level")
@@ -171,7 +172,7 @@ def _glance(actor: Any, patient: Patient, purpose: str) -> _Seen:
     locked, emergency, asked, said, lines = Patient.objects.filter(pk=patient.pk).values_list(
         Subquery(locks.order_by("-until").values("until")[:1]),
         Subquery(held.order_by("-until").values("until")[:1]),
-        Subquery(made.order_by("-level", "-at").values("pk")[:1]),
+        Subquery(made.order_by("-level", "-at").values(found=asked_for)[:1]),
         Subquery(figures[:1]),
         ArraySubquery(table),
     )[0]
@@ -179,12 +180,16 @@ def _glance(actor: Any, patient: Patient, purpose: str) -> _Seen:
     return _Seen(locked, emergency, asked, VerificationRules(pk=1, **(said or {})), read or BEGIN_WITH)
 
 
-def _asked(number: int | None) -> Standing:
+def _asked(found: dict[str, Any] | None) -> Standing:
     """What the agent found out; nothing any more where it was of a caregiver whose part has ended."""
-    row = Verification.objects.select_related("caregiver").filter(pk=number).first() if number else None
-    if row is None or (row.caregiver is not None and not in_force(row.caregiver)):
+    if found is None:
         return Standing()
-    return Standing(row.level, row.how, row.expires_at, caregiver=row.caregiver)
+    caregiver = None
+    if found["caregiver"] is not None:
+        caregiver = Caregiver.objects.in_force().filter(pk=found["caregiver"]).first()
+        if caregiver is None:
+            return Standing()
+    return Standing(found["level"], found["how"], datetime.fromisoformat(found["until"]), caregiver=caregiver)
 
 
 def in_force(caregiver: Caregiver) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -103,20 +104,29 @@ def _number(request: StaffRequest, name: str) -> int:
 @require_GET
 @door("patients.view", realm="staff")
 def beside(request: StaffRequest, number: str) -> HttpResponseBase:
-    found = reached(request, number)
-    shown = {
-        "case": found,
-        "panels": context.beside(request.user, found, first=True),
-        "more": found.patient_id,
-    }
-    return render(request, "agents/case/beside.html", shown)
+    return _panels(request, number, context.FIRST, then="agents:case-more")
 
 
 @require_GET
 @door("patients.view", realm="staff")
 def more(request: StaffRequest, number: str) -> HttpResponseBase:
+    return _panels(request, number, context.MORE, then="agents:case-rest")
+
+
+@require_GET
+@door("patients.view", realm="staff")
+def rest(request: StaffRequest, number: str) -> HttpResponseBase:
+    return _panels(request, number, context.REST)
+
+
+def _panels(request: StaffRequest, number: str, turn: int, then: str = "") -> HttpResponseBase:
+    """The panels of one turn; the page asks for the next by itself where a patient is known."""
     found = reached(request, number)
-    shown = {"case": found, "panels": context.beside(request.user, found, first=False)}
+    shown = {
+        "case": found,
+        "panels": context.beside(request.user, found, turn=turn),
+        "after": reverse(then, args=[number]) if then and found.patient_id else "",
+    }
     return render(request, "agents/case/beside.html", shown)
 
 

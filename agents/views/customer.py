@@ -1,4 +1,4 @@
-"""The page of a customer, opened from a case."""
+"""The page of a customer, opened from a case, and what was said to them and done, which it asks for."""
 
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import render
@@ -20,3 +20,14 @@ def customer(request: StaffRequest, number: str) -> HttpResponseBase:
     except Patient.DoesNotExist:
         raise Http404 from None
     return render(request, "agents/case/customer.html", {"case": case, "customer": whole})
+
+
+@require_GET
+@door("patients.view", realm="staff")
+def said(request: StaffRequest, number: str) -> HttpResponseBase:
+    case = opened(request, number, "customer: what was said")
+    try:
+        line = rules.said(request.user, case)
+    except Patient.DoesNotExist:
+        raise Http404 from None
+    return render(request, "agents/case/customer_said.html", {"line": line})

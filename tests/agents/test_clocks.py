@@ -115,10 +115,10 @@ def test_a_clock_of_another_case_is_not_there(case: Case, clock: Clock, staff_cl
 def test_the_panel_shows_what_runs(case: Case) -> None:
     agent = UserFactory(roles=["agent"])
     sla.event(case, "we_spoke")
-    [shown] = [one for one in context.beside(agent, case, first=False) if one.panel.code == "clocks"]
+    [shown] = [one for one in context.beside(agent, case, turn=context.MORE) if one.panel.code == "clocks"]
     assert [each.label for each in shown.content.clocks] == ["Solved"]
     sla.event(case, "cancelled")
-    assert "clocks" not in {one.panel.code for one in context.beside(agent, case, first=False)}
+    assert "clocks" not in {one.panel.code for one in context.beside(agent, case, turn=context.MORE)}
     page = signed_in(agent).get(address("case-more", case)).content.decode()
     assert "Story of the clocks" not in page
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 def shown(actor: User, case: Case) -> dict[str, object]:
-    panels = [*context.beside(actor, case, first=True), *context.beside(actor, case, first=False)]
+    panels = [panel for turn in range(3) for panel in context.beside(actor, case, turn=turn)]
     return {one.panel.code: one.content for one in panels if not one.closed}
 
 
@@ -39,10 +39,8 @@ def opened_case(actor: User, level: int = 2, **kwargs: object) -> Case:
 )
 def test_each_sees_the_panels_of_their_role(role: str, hidden: set[str]) -> None:
     actor = UserFactory(roles=[role])
-    beside = [
-        *context.beside(actor, opened_case(actor), first=True),
-        *context.beside(actor, opened_case(actor), first=False),
-    ]
+    turns = (context.FIRST, context.MORE, context.REST)
+    beside = [panel for turn in turns for panel in context.beside(actor, opened_case(actor), turn=turn)]
     allowed = {panel.code for panel in context.PANELS} - hidden
     assert {one.panel.code for one in beside} <= allowed
     assert {"verification", "patient", "orders", "coverage", "documents", "log"} - hidden <= {
@@ -54,7 +52,7 @@ def test_each_sees_the_panels_of_their_role(role: str, hidden: set[str]) -> None
 def test_nobody_else_sees_any() -> None:
     for role in ("warehouse", "technician", "qa", "coach", "administrator"):
         with pytest.raises(PermissionDenied):
-            context.beside(UserFactory(roles=[role]), CaseFactory(), first=True)
+            context.beside(UserFactory(roles=[role]), CaseFactory(), turn=context.FIRST)
 
 
 def test_the_order_a_case_is_about_comes_first() -> None:

@@ -58,7 +58,8 @@ def agent() -> Client:
     return signed_in(factories.UserFactory(roles=["agent"]))
 
 
-PAGES = ("case", "case-head", "case-new", "case-earlier", "case-beside", "case-more")
+TURNS = ("case-beside", "case-more", "case-rest")
+PAGES = ("case", "case-head", "case-new", "case-earlier", *TURNS, "case-customer", "case-customer-said")
 
 
 def everything(client: Client, case: Case) -> str:
@@ -90,7 +91,8 @@ def test_level_one_shows_name_and_orders_alone(agent: Client, case: Case) -> Non
 
 def test_level_two_shows_it_and_unmasks_on_request_alone(agent: Client, case: Case) -> None:
     factories.verified(agent.user, case)
-    beside = agent.get(reverse("agents:case-beside", args=[case.number])).content.decode()
+    pages = [agent.get(reverse(f"agents:{turn}", args=[case.number])) for turn in TURNS]
+    beside = "".join(page.content.decode() for page in pages)
     assert INSURED[0] in beside
     assert hidden_in(beside, *CONTACT[:3], INSURED[1], *BORN) == [*CONTACT[:3], INSURED[1], *BORN]
     plain = agent.post(reverse("agents:case-unmask", args=[case.number])).content.decode()
@@ -113,17 +115,22 @@ def test_no_role_sees_more_of_itself(role: str, case: Case) -> None:
 
 
 def test_the_trail_names_the_panels_that_were_opened(agent: Client, case: Case) -> None:
-    agent.get(reverse("agents:case-beside", args=[case.number]))
-    entry = AccessEntry.objects.filter(what="case context").latest("pk")
-    assert not {"orders", "coverage"} & set(entry.fields)
+    for turn in TURNS:
+        agent.get(reverse(f"agents:{turn}", args=[case.number]))
+    entries = AccessEntry.objects.filter(what="case context")
+    shown = {field for entry in entries for field in entry.fields}
+    assert len(entries) == len(TURNS)
+    assert not {"orders", "coverage", "devices", "documents"} & shown
 
 
 # --- who is signed in, in this conversation ------------------------------------------------------------
 def talk(case: Case, channel: str, customer: Any, **kwargs: Any) -> Any:
-    now = timezone.now()
-    return factories.ConversationFactory(
-        case=case, patient=case.patient, channel=channel, customer=customer, last_message_at=now, **kwargs
+    """A thread on the case in which ``customer`` said something just now."""
+    thread = factories.ConversationFactory(
+        case=case, patient=case.patient, channel=channel, customer=customer, **kwargs
     )
+    factories.message_in(thread, "Hello", role="customer", author=customer)
+    return thread
 
 
 @pytest.mark.parametrize("channel", ["chat", "portal"])
@@ -132,9 +139,9 @@ def test_who_signed_in_is_verified_in_what_they_write(agent: Client, case: Case,
     talk(case, channel, case.patient.user)
     standing = context.standing(agent.user, case)
     assert (standing.level, standing.by) == (2, "session")
-    beside = agent.get(reverse("agents:case-beside", args=[case.number])).content.decode()
-    assert INSURED[0] in beside
-    assert " ".join(NAME) in beside
+    turns = [agent.get(reverse(f"agents:{turn}", args=[case.number])).content.decode() for turn in TURNS]
+    assert INSURED[0] in turns[1]
+    assert " ".join(NAME) in turns[0]
 
 
 def test_a_call_on_the_same_case_is_not_the_chat(agent: Client, case: Case) -> None:
@@ -176,8 +183,7 @@ def test_an_old_message_verifies_nobody_any_more(agent: Client, case: Case) -> N
     case.conversations.all().delete()
     spoken = talk(case, "portal", case.patient.user)
     for hours, level in ((71, 2), (73, 0)):
-        spoken.last_message_at = timezone.now() - timezone.timedelta(hours=hours)
-        spoken.save()
+        spoken.messages.update(sent_at=timezone.now() - timezone.timedelta(hours=hours))
         assert context.standing(agent.user, case).level == level
 
 

@@ -94,7 +94,8 @@ class Pretext:
 
 
 def reads(client: Client, case: Case) -> str:
-    pages = ("case", "case-head", "case-beside", "case-more")
+    beside = ("case-beside", "case-more", "case-rest")
+    pages = ("case", "case-head", *beside, "case-customer", "case-customer-said")
     sent = [client.get(reverse(f"agents:{name}", args=[case.number])).content.decode() for name in pages]
     sent.append(client.post(reverse("agents:case-unmask", args=[case.number])).content.decode())
     for talk in case.conversations.all():

@@ -16,7 +16,15 @@ from cases.models import Case, CaseEvent
 from config.integrations import mail
 from config.integrations.breaker import PartnerDown, PartnerRefuses
 from portal.models import User
-from tests.factories import CaseFactory, PatientFactory, UserFactory, patient_with_user
+from tests.factories import (
+    CaseFactory,
+    ConversationFactory,
+    PatientFactory,
+    UserFactory,
+    message_in,
+    patient_with_user,
+    verified,
+)
 from tests.people import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -195,7 +203,20 @@ def test_the_customer_page_opens_by_the_case_and_its_verification(agent: User, c
     for hidden in ("Quintero", "Marisol", "1961", "5125550143"):
         assert hidden not in text
     guest = CaseFactory(patient=None, guest_name="Pat")
-    assert signed_in(agent).get(reverse("agents:case-customer", args=[guest.number])).status_code == 404
+    for name in ("case-customer", "case-customer-said"):
+        assert signed_in(agent).get(reverse(f"agents:{name}", args=[guest.number])).status_code == 404
+
+
+def test_what_was_said_opens_with_the_verification_alone(agent: User, case: Case) -> None:
+    other = CaseFactory(patient=case.patient)
+    message_in(ConversationFactory(case=other, patient=case.patient), "An older word")
+    client, said = signed_in(agent), reverse("agents:case-customer-said", args=[case.number])
+    refused = client.get(said)
+    assert refused.status_code == 403
+    assert "An older word" not in refused.content.decode()
+    verified(agent, case)
+    assert said in client.get(reverse("agents:case-customer", args=[case.number])).content.decode()
+    assert "An older word" in client.get(said).content.decode()
 
 
 def test_looking_changes_nothing_and_having_seen_does(agent: User) -> None:

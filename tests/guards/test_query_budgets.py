@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from agents.models import Announcement
 from cases import complaints as complaint_rules
-from cases.models import Incident
+from cases.models import Case, Incident
 from config.security import audit
 from portal import consent
 from portal.access import System
@@ -150,6 +150,7 @@ DESK_PAGES: list[tuple[str, bool, list[str], int, int]] = [
     ("agents:case-new", True, [], 12, 1),
     ("agents:case-beside", True, [], 12, 1),
     ("agents:case-more", True, [], 12, 1),
+    ("agents:case-rest", True, [], 12, 1),
     ("agents:case-customer", True, [], 12, 1),
     ("agents:case-side", True, [], 12, 1),
     ("agents:case-held", True, [], 12, 1),
@@ -278,3 +279,19 @@ def test_a_page_of_the_desk_keeps_to_its_budget(db, name, of_case, args, budget,
         assert entries_of(patient) - before == 2 * entries
     assert counted[1] == counted[30]
     assert counted[30] <= budget
+
+
+OPENED = ["case", "case-head", "case-beside", "case-more", "case-rest", "case-customer", "case-customer-said"]
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_a_case_whose_caller_is_verified_keeps_to_its_budget(db, name):
+    """Level 2 opens every panel, and costs no page more than a dozen (R-CASE-3)."""
+    counted = {}
+    for rows in (1, 30):
+        agent = factories.UserFactory(roles=["agent"])
+        number = desk(factories.PatientFactory(), rows)
+        factories.verified(agent, Case.objects.get(number=number))
+        counted[rows] = queries_of(signed_in(agent), reverse(f"agents:{name}", args=[number]))
+    assert counted[1] == counted[30]
+    assert counted[30] <= 12
