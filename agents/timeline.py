@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from agents import event_words
+from cases import lines
 from cases.models import Case, CaseEvent, Conversation, Message, MessageAttachment
 from cases.people import first_letters
 from portal.models import Patient, User
@@ -83,7 +84,7 @@ def since(actor: User, case: Case, *, after: int) -> Timeline:
 def conversations(actor: User, case: Case) -> list[Conversation]:
     """The case's threads, the one spoken in last first."""
     found = Conversation.objects.visible_to(actor).filter(case=case).select_related("agent")
-    return list(found.order_by("-started_at")[:CONVERSATIONS])
+    return list(lines.with_speaker(found).order_by("-started_at")[:CONVERSATIONS])
 
 
 def speaking(threads: Iterable[Conversation]) -> Conversation | None:
