@@ -121,24 +121,29 @@ def check_portal_code(actor: Any, *, patient: Patient, purpose: str, code: str) 
 
 
 def check_sent_code(actor: Any, *, patient: Patient, purpose: str, code: str) -> Outcome:
-    """The code that was sent for this purpose, read back: level 2."""
+    """The code that was sent for this purpose, read back: level 2. Whoever was a caregiver stays one."""
     _require_matter(actor, patient, purpose)
 
     def judge(held: Patient) -> bool:
         sent = [secret for secret in _sent_codes(held, purpose) if one_time.matches(secret, code)]
         return bool(sent) and one_time.spend(sent[0])
 
-    return _try(actor, patient, purpose, "sent_code", judge)
+    speaking = standing(actor, patient, purpose=purpose).caregiver
+    return _try(actor, patient, purpose, "sent_code", judge, caregiver=speaking)
 
 
 def called_back(actor: Any, *, patient: Patient, purpose: str, answered: bool) -> Outcome:
-    """The agent called the number on file, and whether it was the patient who had given two identifiers."""
+    """The agent called the number on file, and whether whoever had given two identifiers answered.
+
+    A caregiver may live with the patient: they stay in their scope.
+    """
     _require_matter(actor, patient, purpose)
     if not contact_holds.usable_for_proof(patient, "phone"):
         raise CannotReach
-    if standing(actor, patient, purpose=purpose).level < IDENTIFIED:
+    known = standing(actor, patient, purpose=purpose)
+    if known.level < IDENTIFIED:
         raise ValidationError(_("Ask for two identifiers first, then call back."))
-    return _try(actor, patient, purpose, "call_back", lambda held: answered)
+    return _try(actor, patient, purpose, "call_back", lambda held: answered, caregiver=known.caregiver)
 
 
 def _try(
