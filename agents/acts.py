@@ -74,7 +74,7 @@ ACTS: list[Act] = [
         "break_glass.use",
         fits=_of_patient,
     ),
-    Act("why", _("Who was asked, and why"), "route", "agents:case-why", "cases.view"),
+    Act("why", _("Why me? Who was asked, and why"), "route", "agents:case-why", "cases.view"),
     Act(
         "needs",
         _("How to speak with them"),

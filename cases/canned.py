@@ -49,6 +49,11 @@ def offered(actor: Any, case: Case, *, language: str = "", query: str = "") -> l
     return [reply for _rank_of, reply in sorted(ranked, key=_first)]
 
 
+def may_use(actor: Any, case: Case, reply: CannedReply) -> bool:
+    """Whether a reply is for this case's channel and one of the teams at hand."""
+    return wording.fits(reply, channel=case.channel, teams=wording.teams_of(actor, case))
+
+
 def _is_about(reply: CannedReply, case: Case) -> bool:
     return reply.kind != "order_notice" or case.order_id is not None
 

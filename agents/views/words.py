@@ -43,6 +43,8 @@ def canned_reply(request: StaffRequest, number: str, pk: int) -> HttpResponseBas
     """A reply filled for this case: what goes into the composer, and what of it is still to be written."""
     found = opened(request, number, "case: canned reply")
     reply = get_object_or_404(CannedReply.objects.select_related("checklist"), pk=pk, active=True)
+    if not canned.may_use(request.user, found, reply):
+        raise Http404
     filled = canned.fill(request.user, reply, found)
     told = {"body": filled.body, "missing": filled.missing, "made_from": filled.made_from}
     return JsonResponse(told | {"language": reply.language})

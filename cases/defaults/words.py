@@ -187,7 +187,7 @@ MACROS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
     ),
 }
 
-SURVEY = {
+SURVEY: dict[str, Any] = {
     "question": "How satisfied are you with the help you got?",
     "question_es": "¿Qué tan satisfecho está con la ayuda que recibió?",
     "low_label": "not at all",
@@ -196,6 +196,7 @@ SURVEY = {
     "high_label_es": "mucho",
     "second_question": "What could we do better?",
     "second_question_es": "¿Qué podríamos mejorar?",
+    "quiet_days": 0,  # after every closed case (R-KPI-1), until a supervisor spares them some days
 }
 
 

@@ -15,18 +15,22 @@ from django.views.decorators.http import require_http_methods, require_safe
 from cases import surveys
 from cases.forms_surveys import SurveyForm
 from cases.models import SurveyInvitation
+from config.security import throttle
 from portal import home
 from portal.access import PATIENT_REALM, door, public
+
+STRANGE_LINKS = throttle.Limit("survey links", 30, 60)
 
 
 @public
 @never_cache
 @require_http_methods(["GET", "POST"])
 def survey(request: HttpRequest) -> HttpResponse:
-    """By the link's token, without sign-in."""
+    """By the link's token, without sign-in. Whoever tries many that are none has to wait (TooMany)."""
     token = request.POST.get("token") or request.GET.get("token", "")
     invitation = surveys.by_token(token)
     if invitation is None:
+        throttle.take((STRANGE_LINKS, request.META.get("REMOTE_ADDR", "")))
         return render(request, "cases/survey/over.html", {"unknown": True}, status=410)
     with translation.override(invitation.language):
         return _asked(request, invitation, token)

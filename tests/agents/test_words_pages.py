@@ -20,7 +20,14 @@ from cases.models import (
 )
 from tests.cases.test_canned import agent_who_knows, case_with_order, kept
 from tests.cases.test_surveys import asked_of, in_force
-from tests.factories import CaseFactory, ConversationFactory, ReasonFactory, UserFactory, patient_with_user
+from tests.factories import (
+    CaseFactory,
+    ConversationFactory,
+    ReasonFactory,
+    TeamFactory,
+    UserFactory,
+    patient_with_user,
+)
 from tests.guards.test_query_budgets import queries_of
 from tests.people import signed_in
 
@@ -90,6 +97,18 @@ def test_a_filled_reply_comes_back_with_its_version_and_is_noted_with_the_messag
     canned.count_uses()
     ready.refresh_from_db()
     assert ready.used == 1
+
+
+def test_a_reply_of_another_team_or_channel_is_not_there(desk: Client) -> None:
+    """R-CASE-4: scoped by team and channel, also for who knows its address."""
+    case = portal_case()
+    theirs, chats = (
+        kept("Hello {patient_first_name}."),
+        kept("Hi {patient_first_name}.", shortcut="y", channels=["chat"]),
+    )
+    theirs.teams.add(TeamFactory())
+    for reply in (theirs, chats):
+        assert desk.get(at("case-canned-reply", case, reply.pk)).status_code == 404
 
 
 def test_a_reply_that_waits_to_be_taken_back_keeps_what_it_was_made_from() -> None:

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -244,3 +245,20 @@ def test_figures_tell_where_people_drop_out(writer: Any) -> None:
     assert (steps["hello"].skipped, steps["hello"].flagged) == (3, 0)
     page = writer.get(reverse("admin:cases_playbook_figures", args=[playbook.pk])).content.decode()
     assert "75 % dropped out" in page
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"content": {}}, {"number": 9}, {"state": "draft"}, {"effective_from": timezone.now()}],
+    ids=lambda change: next(iter(change)),
+)
+def test_the_database_keeps_what_was_published(db: None, change: dict[str, Any]) -> None:
+    """Whoever writes past the rules is refused: runs rest on the version they began with."""
+    version = version_of(in_force())
+    with pytest.raises(IntegrityError, match="stays as it is"), transaction.atomic():
+        PlaybookVersion.objects.filter(pk=version.pk).update(**change)
+    with pytest.raises(IntegrityError, match="stays as it is"), transaction.atomic():
+        version.delete()
+    rules.withdraw(rules.READY_MADE, version=version, revision=version.revision)
+    with pytest.raises(IntegrityError, match="stays as it is"), transaction.atomic():
+        PlaybookVersion.objects.filter(pk=version.pk).update(state="published")

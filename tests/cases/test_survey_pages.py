@@ -86,6 +86,15 @@ def test_a_forged_link_is_told_so(survey: Survey, token: str) -> None:
     assert visitor.post(reverse("cases:survey"), {"token": token, "score": "5"}).status_code == 410
 
 
+def test_who_tries_many_links_has_to_wait_and_a_good_one_still_opens(survey: Survey) -> None:
+    """R-INT-3: a limit at every edge."""
+    asked_of()
+    guesser, url = Client(), reverse("cases:survey")
+    tried = [guesser.get(url, {"token": f"guess-{number}"}).status_code for number in range(31)]
+    assert tried == [410] * 30 + [429]
+    assert guesser.get(page(link_token())).status_code == 200
+
+
 def test_an_expired_link_is_told_so(survey: Survey) -> None:
     asked_of()
     with time_machine.travel(timezone.now() + timedelta(days=15), tick=False):

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from cases import cases, conversations, survey_sending, surveys
 from cases.cases import Conflict
+from cases.defaults import words
 from cases.models import (
     Case,
     Message,
@@ -172,6 +173,13 @@ def test_a_patient_is_asked_once_in_so_many_days(survey: Survey) -> None:
     assert sent_by(second).why == "quiet"
     with time_machine.travel(timezone.now() + timedelta(days=survey.quiet_days + 1), tick=False):
         assert sent_by(closed(patient)).state == "sent"
+
+
+def test_as_it_comes_every_closed_case_is_asked_about() -> None:
+    """R-KPI-1: quiet days are a supervisor's to set."""
+    words.install()
+    patient = patient_who()
+    assert [sent_by(closed(patient)).state for _case in range(2)] == ["sent", "sent"]
 
 
 def test_it_is_asked_in_the_patients_language(survey: Survey) -> None:
