@@ -12,7 +12,7 @@ from cases import surveys
 from cases.models import SurveyInvitation
 from config.integrations import mail, sms
 from config.integrations.breaker import PartnerDown, PartnerRefuses
-from portal import consent, one_time
+from portal import consent, contact_holds, one_time
 from portal.models import Patient
 
 AT_ONCE = 50
@@ -88,8 +88,12 @@ def _way(patient: Patient) -> str:
 def _reaches(patient: Patient, way: str) -> bool:
     if way == "portal":
         return patient.user_id is not None
-    address = patient.email if way == "email" else patient.phone
-    return bool(address) and consent.allows(patient, way, surveys.TOPIC)
+    return bool(_address(patient, way)) and consent.allows(patient, way, surveys.TOPIC)
+
+
+def _address(patient: Patient, way: str) -> str:
+    """Where it goes now: a new contact waits out its hold first (R-CASE-3)."""
+    return contact_holds.usable_for_delivery(patient, "email" if way == "email" else "phone")
 
 
 def _go_out(asked: SurveyInvitation) -> None:
@@ -112,6 +116,6 @@ def _write(asked: SurveyInvitation, patient: Patient, token: str) -> None:
         text = _("%(supplier)s would like to know how we did. One or two questions: %(link)s") % filled
         stop = _("Reply STOP to get no more texts.")
     if asked.way == "email":
-        mail.send(patient.email, subject, text)
+        mail.send(_address(patient, "email"), subject, text)
     else:
-        sms.send(patient.phone, f"{text} {stop}", key=f"survey-{asked.ref}")
+        sms.send(_address(patient, "sms"), f"{text} {stop}", key=f"survey-{asked.ref}")
