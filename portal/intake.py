@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.security import audit
 from portal import duplicates, numbers
-from portal.access import require
+from portal.access import allowed, require
 from portal.duplicates import Facts, Match
 from portal.models import Document, Order, Patient, Practitioner, Prescription, Referral
 
@@ -120,9 +120,14 @@ def take(actor: Any, *, referral: Referral) -> Referral:
 
 @transaction.atomic
 def tie(actor: Any, *, referral: Referral, patient: Patient) -> Referral:
-    """The person has a record: it is this one."""
+    """The person has a record: it is this one.
+
+    Who may not compare records chooses among those alike: a birth date is not to be guessed by trying.
+    """
     require(actor, "patients.change", patient)
     held = _held(actor, referral)
+    if not allowed(actor, "patients.merge") and patient not in [one.patient for one in alike(actor, held)]:
+        raise ValidationError(_("This record is not like the referral. Choose one that is."))
     if patient.merged_into_id is not None:
         raise ValidationError(_("This record has been merged into another one. Choose that one."))
     if patient.birth_date != held.birth_date:

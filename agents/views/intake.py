@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from agents import forms_floor as forms
+from agents import search as directory
 from agents.views.answers import StaffRequest
 from agents.views.pages import pressed, shown, through
 from portal import duplicates, intake, patient_merges
@@ -56,8 +57,14 @@ def referral(request: StaffRequest, ref: UUID) -> HttpResponseBase:
 
 
 def _page(request: StaffRequest, found: Referral, decline: forms.BecauseForm) -> HttpResponseBase:
-    alike = intake.alike(request.user, found) if found.patient_id is None else []
-    return shown(request, "referral", referral=found, alike=alike, steps=intake.steps(found), decline=decline)
+    """Whoever may not compare records sees of those alike what the directory shows, and not why they are."""
+    matches = intake.alike(request.user, found) if found.patient_id is None else []
+    alike = [(match, directory.person(match.patient)) for match in matches]
+    may_compare = allowed(request.user, "patients.merge")
+    return shown(
+        request, "referral", referral=found, alike=alike, may_compare=may_compare,
+        steps=intake.steps(found), decline=decline,
+    )  # fmt: skip
 
 
 ACTS: dict[str, tuple[Any, str]] = {
