@@ -194,7 +194,9 @@ class NewCaseForm(forms.Form):
     reason = forms.ModelChoiceField(
         Reason.objects.filter(active=True), label=_("What it is about"), to_field_name="code"
     )
-    order = OrderField(Order.objects.none(), label=_("Order"), to_field_name="number", required=False)
+    order = forms.CharField(
+        label=_("Order number"), max_length=24, required=False, help_text=_("As the caller tells it.")
+    )
     subject = forms.CharField(label=_("In a few words"), max_length=160)
     note = forms.CharField(
         label=_("What was said"),
@@ -205,7 +207,15 @@ class NewCaseForm(forms.Form):
 
     def __init__(self, *args: Any, patient: Patient, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["order"].queryset = Order.objects.filter(patient=patient)  # type: ignore[attr-defined]
+        self.patient = patient
+
+    def clean_order(self) -> Order | None:
+        """Typed, never chosen from a list: it is one of the answers that verify a caller."""
+        number = self.cleaned_data["order"].strip().upper()
+        found: Order | None = Order.objects.filter(patient=self.patient, number=number).first()
+        if number and found is None:
+            raise forms.ValidationError(_("This customer has no order of this number."))
+        return found
 
 
 class SearchForm(forms.Form):

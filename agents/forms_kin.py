@@ -219,8 +219,12 @@ class ChangeForm(VersionedForm):
     order = OrderField(Order.objects.none(), label=_("Order"), to_field_name="number", required=False)
 
     def __init__(self, *args: Any, orders: Any, **kwargs: Any) -> None:
+        """``orders`` to choose from; None where the verification does not open them."""
         super().__init__(*args, **kwargs)
-        self.fields["order"].queryset = orders  # type: ignore[attr-defined]
+        if orders is None:
+            del self.fields["order"]
+        else:
+            self.fields["order"].queryset = orders  # type: ignore[attr-defined]
 
 
 class WaitForm(VersionedForm):

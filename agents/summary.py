@@ -19,7 +19,10 @@ def with_facts(cases: QuerySet[Case]) -> QuerySet[Case]:
 
 
 def of(case: Case) -> str:
-    """A few lines: what it is about, how it stands, what was said last, what is promised. Holds PHI."""
+    """A few lines: what it is about, how it stands, what was said last, what is promised. Holds PHI.
+
+    Of the order its end alone: whoever takes over has verified nobody yet, and it is one of the answers.
+    """
     return "\n".join(line for line in (_about(case), _standing(case), _said(case), _promised(case)) if line)
 
 
@@ -28,7 +31,7 @@ def _about(case: Case) -> str:
     if case.product_line:
         parts.append(case.get_product_line_display())
     if case.order:
-        parts.append(_("order %(number)s") % {"number": case.order.number})
+        parts.append(_("order %(number)s") % {"number": f"••••{case.order.number[-2:]}"})
     said = ", ".join(str(part) for part in parts if part)
     return _("About: %(what)s") % {"what": said} if said else ""
 

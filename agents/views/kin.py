@@ -11,8 +11,8 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from agents import context, kinship, workspace
 from agents import forms_kin as forms
-from agents import kinship, workspace
 from agents.views.answers import StaffRequest
 from agents.views.work import Gate, done, reached, refused, through
 from cases import cases as rules
@@ -131,9 +131,10 @@ def tags(request: StaffRequest, number: str) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 @door("cases.work", realm="staff")
 def change(request: StaffRequest, number: str) -> HttpResponseBase:
-    """What a case is about; its subject is shown, so the case is opened."""
-    case = _opened(request, number, "case: change")
-    orders = Order.objects.visible_to(request.user).filter(patient=case.patient_id).order_by("-placed_at")
+    """What a case is about; its subject is shown, so the case is opened. Orders only to who may see them."""
+    case, orders = _opened(request, number, "case: change"), None
+    if context.standing(request.user, case).opens("orders"):
+        orders = Order.objects.visible_to(request.user).filter(patient=case.patient_id).order_by("-placed_at")
     build = partial(forms.ChangeForm, orders=orders)
     gate = Gate(gettext_lazy("Change the case"), gettext_lazy("Save"), build, _change)
     return through(request, number, gate, _as_it_is(case))

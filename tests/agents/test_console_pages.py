@@ -442,6 +442,7 @@ def test_a_call_becomes_a_case_by_which_the_record_opens(agent: Client) -> None:
     assert "Quintero" not in shown
     person = agent.get(at("person", patient.ref)).content.decode()
     assert "Quintero" not in person
+    assert order.number not in person
     taken = {
         "channel": "phone",
         "reason": ReasonFactory().code,

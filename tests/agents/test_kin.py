@@ -22,6 +22,7 @@ from tests.factories import (
     UserFactory,
     message_in,
     patient_user,
+    verified,
 )
 from tests.people import signed_in
 
@@ -180,6 +181,8 @@ def test_what_a_case_is_about_is_changed_in_one_dialog(agent: Client) -> None:
     order = OrderFactory()
     case = CaseFactory(patient=order.patient, state="open")
     foreign, down = OrderFactory(), ReasonFactory(lane="equipment_down", priority=1)
+    assert order.number not in agent.get(at("case-change", case.number)).content.decode()
+    verified(agent.user, case, 1)  # type: ignore[attr-defined]
     assert foreign.number not in agent.get(at("case-change", case.number)).content.decode()
     said = {"subject": case.subject, "priority": "3", "product_line": "cpap", "order": order.number}
     assert post(agent, "case-change", case, **said, reason=down.code).status_code == 204

@@ -203,7 +203,7 @@ def test_the_summary_begins_with_what_the_case_tells() -> None:
     case.save()
     lines = summary.of(summary.with_facts(Case.objects.filter(pk=case.pk)).get()).splitlines()
     assert lines == [
-        "About: Delivery scheduling, Oxygen, order SO-77",
+        "About: Delivery scheduling, Oxygen, order ••••77",
         "Stands: Open, the next move is with: The prescriber, Urgent",
         "Customer said last: Friday is better",
     ]
