@@ -88,7 +88,7 @@ def dependent(actor: User, *, state: str = "") -> list[Area]:
         devices__in=at_home.values("pk"), deceased_on__isnull=True, merged_into=None
     ).distinct()
     if state:
-        people = people.filter(state=state.upper()[:2])
+        people = people.filter(state=state.replace("\0", "").upper()[:2])
     rows = people.prefetch_related(
         Prefetch("devices", queryset=at_home.defer("serial_number"), to_attr="held")
     )

@@ -278,7 +278,9 @@ class Shift(models.Model):
         return f"shift {self.pk}"
 
     def clean(self) -> None:
-        if self.start and self.end and self.end <= self.start:
+        if self.start is None or self.end is None:
+            return
+        if self.end <= self.start:
             raise ValidationError({"end": _("A shift ends after it starts.")})
         others = Shift.objects.filter(user=self.user_id, start__lt=self.end, end__gt=self.start)
         if others.exclude(pk=self.pk).exists():

@@ -175,10 +175,10 @@ def test_an_annotation_opens_no_way_round():
 )
 def test_expressions_are_refused(expression):
     patient = PatientFactory()
-    with pytest.raises(FieldError):
+    with pytest.raises(FieldError), transaction.atomic():
         Patient.objects.filter(pk=patient.pk).update(city=expression)
     patient.city = expression
-    with pytest.raises(FieldError):
+    with pytest.raises(FieldError), transaction.atomic():
         patient.save()
 
 

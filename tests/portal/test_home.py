@@ -34,6 +34,7 @@ def test_every_card_stands_on_an_own_home_in_its_place(patient_client):
         "documents",
         "agent_code",
         "my_data",
+        "surveys",
     ]
 
 
