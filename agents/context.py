@@ -19,7 +19,7 @@ from billing.models import Coverage
 from cases import lines, sla
 from cases.models import Case, Conversation
 from config.security import audit
-from portal import access_trail, verification
+from portal import access_trail, stays, verification
 from portal import orders as orders_rules
 from portal.access import allowed, require
 from portal.models import AccessEntry, Caregiver, Device, Document, Order, Patient, User, Verification
@@ -161,6 +161,7 @@ class Who:
     phone_end: str
     caregivers: list[tuple[Caregiver, str]]
     standing: Standing
+    circumstances: list[str]
     may_invite: bool = False
     may_unmask: bool = False
 
@@ -174,6 +175,7 @@ def _who(actor: User, patient: Patient, case: Case, stands: Standing) -> Who:
         phone_end=patient.phone[-4:] if stands.opens("contact") else "",
         caregivers=[(one, one.name if stands.names else caregiver_masked(one)) for one in held],
         standing=stands,
+        circumstances=stays.of(patient, stays.from_rows(getattr(case, "current_stays", None))).why,
         may_invite=allowed(actor, "users.invite"),
         may_unmask=any(stands.opens(what) for what in MASKED.values()),
     )

@@ -73,6 +73,21 @@ class StayForm(forms.Form):
     until = DayField(label=_("Until"), required=False, help_text=_("Empty while it lasts."))
 
 
+class HomeForm(forms.Form):
+    """Out of a facility: home, or into the next one."""
+
+    stay = forms.ChoiceField(label=_("Which stay ends"))
+    on = DayField(label=_("On"))
+    to = forms.ChoiceField(label=_("Where they go"), required=False)
+    name = forms.CharField(label=_("Name of the facility"), max_length=120, required=False)
+
+    def __init__(self, *args: Any, open_stays: list[FacilityStay], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = [(str(stay.pk), f"{stay.get_kind_display()}, {stay.since}") for stay in open_stays]
+        self.fields["stay"].choices = chosen  # type: ignore[attr-defined]
+        self.fields["to"].choices = [("", _("Home")), *FacilityStay.KINDS]  # type: ignore[attr-defined]
+
+
 class NeedsForm(forms.Form):
     language = forms.ChoiceField(label=_("Language"), choices=LANGUAGES)
     interpreter = forms.CharField(label=_("Interpreter for"), max_length=40, required=False)

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import OuterRef
+from django.db.models.functions import JSONObject
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -42,6 +45,19 @@ def of(patient: Patient, stays: list[FacilityStay] | None = None) -> Standing:
     stopped = {what for stay in here for what in STOPS[stay.kind]}
     why = [_in_words(stay) for stay in here]
     return Standing("ship" not in stopped, "bill" not in stopped, True, why)
+
+
+def told_with(patient: str) -> ArraySubquery:
+    """The current stays as part of another query, for ``from_rows``; ``patient`` is the path to whose they are."""
+    here = FacilityStay.objects.current().filter(patient=OuterRef(patient))
+    return ArraySubquery(here.values(row=JSONObject(kind="kind", since="since")))
+
+
+def from_rows(rows: list[dict[str, str]] | None) -> list[FacilityStay] | None:
+    """What ``told_with`` read; None where it was not asked."""
+    if rows is None:
+        return None
+    return [FacilityStay(kind=row["kind"], since=date.fromisoformat(row["since"])) for row in rows]
 
 
 def _in_words(stay: FacilityStay) -> str:
@@ -106,11 +122,25 @@ def comes_home(actor: Any, *, stay: FacilityStay, on: date) -> FacilityStay:
     """A stay ends."""
     require(actor, "patients.change", stay.patient)
     held: FacilityStay = FacilityStay.objects.select_for_update(of=("self",)).get(pk=stay.pk)
+    if on > timezone.localdate():
+        raise ValidationError({"on": _("That day has not come yet.")})
     if on < held.since:
         raise ValidationError({"on": _("A stay can't end before it begins.")})
     held.until = on
     held.save(update_fields=["until"])
     return held
+
+
+def lasting(patient: Patient) -> list[FacilityStay]:
+    """The stays that have no end yet."""
+    return list(FacilityStay.objects.filter(patient=patient, until=None))
+
+
+@transaction.atomic
+def leaves(actor: Any, *, stay: FacilityStay, on: date, to: str = "", name: str = "") -> FacilityStay | None:
+    """A stay ends; with ``to`` one of that kind follows it, which is given back."""
+    comes_home(actor, stay=stay, on=on)
+    return goes_to(actor, patient=stay.patient, kind=to, since=on, name=name) if to else None
 
 
 @transaction.atomic

@@ -17,7 +17,7 @@ from cases import conversations
 from cases import sending as fitness
 from cases.drafts import Refused
 from cases.models import Case
-from portal import invitations
+from portal import invitations, stays
 from portal.access import allowed, door
 
 
@@ -32,7 +32,7 @@ def opened(request: StaffRequest, number: str, what: str = "case") -> Case:
 def reached(request: StaffRequest, number: str) -> Case:
     """The case to act upon, of which nothing is shown."""
     cases = Case.objects.visible_to(request.user).select_related("patient")
-    found: Case = get_object_or_404(cases, number=number)
+    found: Case = get_object_or_404(cases.annotate(current_stays=stays.told_with("patient")), number=number)
     return found
 
 

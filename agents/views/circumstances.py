@@ -18,7 +18,7 @@ from cases import complaints, incidents
 from cases.models import Case, Incident
 from portal import stays
 from portal.access import door
-from portal.models import Patient
+from portal.models import FacilityStay, Patient
 
 dialog = require_http_methods(["GET", "POST"])
 
@@ -46,9 +46,11 @@ def _patient(case: Case) -> Patient:
 @dialog
 @door("patients.change", realm="staff")
 def stay(request: StaffRequest, number: str) -> HttpResponseBase:
-    """A stay in a facility begins."""
+    """A stay in a facility begins; where one lasts, it ends, or the next one follows it."""
     case = reached(request, number)
     patient = _patient(case)
+    if lasting := stays.lasting(patient):
+        return _home(request, case, lasting)
 
     def goes(actor: Any, **told: Any) -> None:
         stays.goes_to(actor, patient=patient, **told)
@@ -57,11 +59,24 @@ def stay(request: StaffRequest, number: str) -> HttpResponseBase:
     return _through(request, case, _("Stay in a facility"), forms.StayForm(request.POST or None), goes, lead)
 
 
+def _home(request: StaffRequest, case: Case, lasting: list[FacilityStay]) -> HttpResponseBase:
+    by_key = {str(stay.pk): stay for stay in lasting}
+
+    def leaves(actor: Any, *, stay: str, on: Any, to: str, name: str) -> None:
+        stays.leaves(actor, stay=by_key[stay], on=on, to=to, name=name)
+
+    form = forms.HomeForm(request.POST or None, open_stays=lasting)
+    return _through(request, case, _("A stay ends"), form, leaves)
+
+
 @dialog
 @door("patients.change", realm="staff")
 def died(request: StaffRequest, number: str) -> HttpResponseBase:
+    """A death is written down; one that was is taken back, by those who may."""
     case = reached(request, number)
     patient = _patient(case)
+    if patient.deceased_on is not None:
+        return _lives(request, case, patient)
 
     def died_on(actor: Any, on: Any) -> None:
         stays.has_died(actor, patient=patient, on=on)
@@ -70,6 +85,15 @@ def died(request: StaffRequest, number: str) -> HttpResponseBase:
     return _through(
         request, case, _("This patient has died"), forms.DeathForm(request.POST or None), died_on, lead
     )
+
+
+def _lives(request: StaffRequest, case: Case, patient: Patient) -> HttpResponseBase:
+    def lives(actor: Any) -> None:
+        stays.is_alive(actor, patient=patient)
+
+    lead = gettext_lazy("Take it back only where you know that it was an error. Consents are asked for anew.")
+    form = Form(request.POST if request.method == "POST" else None)
+    return _through(request, case, _("The death was written down in error"), form, lives, lead)
 
 
 @dialog
