@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid5
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -123,16 +124,18 @@ def add(actor: Any, *, incident: Incident, case: Case) -> Case:
 def say_to_all(actor: Any, *, incident: Incident, words: str) -> int:
     """The same reply in every case that is open under the incident; how many it went to.
 
-    It is one act: where one of them can't be written, none is.
+    It is one act: where one of them can't be written, none is. The same words said again are the same reply, and
+    nobody writes to those who have died since.
     """
     require(actor, "incidents.manage")
     if not words.strip():
         raise ValidationError(_("Write what they should know, and when they hear from us next."))
     with transaction.atomic():
         held = _held(incident)
-        open_ones = _open_under(held)
+        open_ones = [case for case in _open_under(held) if case.patient and not case.patient.deceased_on]
         for case in open_ones:
-            conversations.reply(actor, conversation=conversations.thread_of(case), body=words)
+            once = uuid5(held.ref, f"{case.pk} {words}")
+            conversations.reply(actor, conversation=conversations.thread_of(case), body=words, client_id=once)
         cases.record(actor, held.case, "incident", {"told": len(open_ones)})
     return len(open_ones)
 
@@ -162,7 +165,8 @@ def _held(incident: Incident) -> Incident:
 
 
 def _open_under(incident: Incident) -> list[Case]:
-    return list(Case.objects.filter(parent=incident.case).exclude(state="closed").order_by("pk"))
+    rows = Case.objects.filter(parent=incident.case).exclude(state="closed").select_related("patient")
+    return list(rows.order_by("pk"))
 
 
 def going_on(actor: Any) -> list[Incident]:

@@ -73,10 +73,21 @@ def test_one_word_to_all_and_one_end(lead: User, reason: Reason) -> None:
     Case.objects.filter(pk=first.pk).update(state="closed", closed_at=timezone.now(), disposition="answered")
     assert incidents.say_to_all(lead, incident=incident, words="We replace it by Friday.") == 2
     assert Message.objects.filter(kind="reply").count() == 2
+    incidents.say_to_all(lead, incident=incident, words="We replace it by Friday.")
+    assert Message.objects.filter(kind="reply").count() == 2, "a second click says nothing new"
     assert incidents.resolve(lead, incident=incident, next_step="Nothing open") == 2
     assert not Case.objects.exclude(state="closed").exists()
     with pytest.raises(ValidationError, match="over"):
         incidents.say_to_all(lead, incident=incident, words="Again")
+
+
+def test_nobody_writes_to_those_who_have_died_since(lead: User, reason: Reason) -> None:
+    incident = declared(lead, reason, people=2)
+    gone = incident.case.children.order_by("pk").first().patient
+    gone.deceased_on = timezone.localdate()
+    gone.save()
+    assert incidents.say_to_all(lead, incident=incident, words="We replace it by Friday.") == 1
+    assert not Message.objects.filter(conversation__patient=gone).exists()
 
 
 def test_somebody_who_calls_about_it_is_added(lead: User, reason: Reason) -> None:
