@@ -56,6 +56,9 @@ def serve(route: Route) -> None:
     path = urlsplit(route.request.url).path
     if path.startswith("/static/"):
         return _static(route, path)
+    if route.request.headers.get("hx-request"):
+        # What a specimen asks for by itself it is given already.
+        return route.fulfill(status=204, body="")
     name, _, pane = path.strip("/").partition("/")
     html = specimens.render(name, form=forms().get(name), pane=pane or "thread", host=_around(route))
     headers = _headers(path) | {"Content-Type": "text/html; charset=utf-8"}
