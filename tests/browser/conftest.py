@@ -32,7 +32,8 @@ def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield Running(browser, int(port), Path(folder))
         return
     var, port = tmp_path_factory.mktemp("demo"), free_ports()
-    started = Demo(var, port, PATIENTS="12")
+    # Enough that more than one case stands open, whatever the hour.
+    started = Demo(var, port, PATIENTS="60")
     try:
         started.greeting()
         yield Running(browser, port, var)
