@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, Route
 
 from tests.browser import stage
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 ROWS, PAGE, HEIGHT = 10_000, 50, 88
 ADDRESS = f"{stage.HOME}/long-list/"

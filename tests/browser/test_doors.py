@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.visitors import Running, axe, begin_chat, chat_of, give_password
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 MINUTE = 60_000
 PATIENT = ("patient@demo.example", "demo supplier patient 2026")

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.visitors import ARRIVED, Running, give_password
 from tests.files import picture
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 POLYGLOT = picture() + b"PK\x03\x04" + b"<html><script>alert(1)</script></html>"

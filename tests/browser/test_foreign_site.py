@@ -9,7 +9,7 @@ from playwright.sync_api import Frame, Page, expect
 
 from tests.browser.visitors import Running, axe, begin_chat, chat_of, frame_of, write
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 KEPT = """async () => ({
   local: {...localStorage}, session: {...sessionStorage},

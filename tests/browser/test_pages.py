@@ -5,7 +5,7 @@ from playwright.sync_api import Page
 
 from tests.browser.visitors import Running, axe, sideways
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 PORTAL = [
     "/",

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.visitors import Running
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 
 @pytest.fixture

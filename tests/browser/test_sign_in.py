@@ -14,7 +14,7 @@ from tests.browser import stage
 from tests.factories import PASSWORD
 from tests.servers import Server, free_port
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180), pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480), pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.visitors import ARRIVED, Running, axe, begin_chat, chat_of, write
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 QUESTION = f"Is my card {uuid.uuid4().hex[:8]} readable?"
 ANSWER = "Yes, both sides are fine."
