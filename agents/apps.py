@@ -7,4 +7,4 @@ class AgentsConfig(AppConfig):
 
     def ready(self) -> None:
         # Fills a registry, listens, puts writes on the access trail.
-        from agents import belongings, receivers, watched  # noqa: F401
+        from agents import belongings, receivers, watched  # noqa: F401 - importing them registers them

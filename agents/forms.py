@@ -15,6 +15,7 @@ from agents.workspace import LONGEST_DRAFT
 from cases import gate, snoozing
 from cases.models import Case, Reason, Team
 from portal.access import PERMISSIONS, STAFF_REALM
+from portal.choices import choose_among
 from portal.models import Order, Patient, RoleGrant, User
 
 BY_HAND = [("phone", _("Phone")), ("email", _("E-mail")), ("sms", _("Text message"))]
@@ -130,7 +131,7 @@ class AssignForm(VersionedForm):
 
     def __init__(self, *args: Any, people: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["to"].queryset = people  # type: ignore[attr-defined]
+        choose_among(self, "to", people)
 
 
 class TransferForm(VersionedForm):
@@ -149,7 +150,7 @@ class TransferForm(VersionedForm):
 
     def __init__(self, *args: Any, people: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["to"].queryset = people  # type: ignore[attr-defined]
+        choose_among(self, "to", people)
 
     def clean(self) -> dict[str, Any]:
         chosen = super().clean() or {}

@@ -9,6 +9,7 @@ from agents.forms import PersonField
 from cases.models import Rota
 from cases.models.escalation import LANES
 from portal.access import PERMISSIONS, STAFF_REALM
+from portal.choices import choose_among
 from portal.models import User
 
 ENDINGS = [("resolved", _("Resolved")), ("stood_down", _("Not needed after all"))]
@@ -50,7 +51,7 @@ class EscalateForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["ours"].queryset = holding("clinician")  # type: ignore[attr-defined]
+        choose_among(self, "ours", holding("clinician"))
 
     def clean(self) -> dict[str, Any]:
         """As the rule takes it: one clinician's id."""
@@ -98,4 +99,4 @@ class StandInForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         people = holding(*PERMISSIONS["pages.acknowledge"])
-        self.fields["user"].queryset = people  # type: ignore[attr-defined]
+        choose_among(self, "user", people)

@@ -1,5 +1,6 @@
 """What is typed on the pages beside the queue: referrals, stays, complaints, incidents, announcements."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -7,9 +8,10 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.forms import LocalTimeField
 from agents.models import Announcement
-from cases.models import Case, Complaint, Reason
+from cases.models import Case, Complaint, Incident, Reason
 from cases.models.cases import CHANNELS
 from portal.access import DESK, ROLES
+from portal.choices import choose_from
 from portal.models import FacilityStay, Practitioner, Referral
 from portal.models.orders import CARRIERS, PRODUCT_LINES
 from portal.models.people import LANGUAGES
@@ -84,8 +86,16 @@ class HomeForm(forms.Form):
     def __init__(self, *args: Any, open_stays: list[FacilityStay], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         chosen = [(str(stay.pk), f"{stay.get_kind_display()}, {stay.since}") for stay in open_stays]
-        self.fields["stay"].choices = chosen  # type: ignore[attr-defined]
-        self.fields["to"].choices = [("", _("Home")), *FacilityStay.KINDS]  # type: ignore[attr-defined]
+        choose_from(self, "stay", chosen)
+        choose_from(self, "to", [("", _("Home")), *FacilityStay.KINDS])
+
+
+class IncidentChoice(forms.Form):
+    incident = forms.ChoiceField(label=_("Incident"))
+
+    def __init__(self, *args: Any, incidents: Iterable[Incident], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choose_from(self, "incident", [(str(one.ref), one.title) for one in incidents])
 
 
 class NeedsForm(forms.Form):

@@ -1,7 +1,7 @@
 """What agents send about how cases belong together, and about many cases at once."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.forms import LOCAL_TIME, CloseForm, OrderField, PersonField, VersionedForm
 from cases import calendars, gate, snoozing
 from cases.models import Case, CaseLink, Reason, Tag
+from portal.choices import choose_among, choose_from
 from portal.models import Order, User
 from portal.models.orders import PRODUCT_LINES
 
@@ -75,8 +76,8 @@ class MergeForm(VersionedForm):
 
     def __init__(self, *args: Any, actor: Any, candidates: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["cases"].queryset = candidates  # type: ignore[attr-defined]
-        self.fields["other"].actor = actor  # type: ignore[attr-defined]
+        choose_among(self, "cases", candidates)
+        cast(NumberField, self.fields["other"]).actor = actor
 
     def clean(self) -> dict[str, Any]:
         chosen = super().clean() or {}
@@ -104,7 +105,7 @@ class SplitForm(VersionedForm):
 
     def __init__(self, *args: Any, messages: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["message"].choices = messages  # type: ignore[attr-defined]
+        choose_from(self, "message", messages)
 
 
 class WallClockField(forms.Field):
@@ -146,9 +147,7 @@ class SnoozeForm(forms.Form):
         super().__init__(*args, **kwargs)
         own = settings.SUPPLIER_TIME_ZONE
         zones = [own, *(zone for zone in ZONES if zone != own)]
-        self.fields["zone"].choices = [  # type: ignore[attr-defined]
-            (zone, zone.rpartition("/")[2].replace("_", " ")) for zone in zones
-        ]
+        choose_from(self, "zone", [(zone, zone.rpartition("/")[2].replace("_", " ")) for zone in zones])
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
@@ -192,7 +191,7 @@ class LinkForm(forms.Form):
 
     def __init__(self, *args: Any, actor: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["other"].actor = actor  # type: ignore[attr-defined]
+        cast(NumberField, self.fields["other"]).actor = actor
 
 
 class ParentForm(VersionedForm):
@@ -202,7 +201,7 @@ class ParentForm(VersionedForm):
 
     def __init__(self, *args: Any, actor: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["parent"].actor = actor  # type: ignore[attr-defined]
+        cast(NumberField, self.fields["parent"]).actor = actor
 
 
 class ChangeForm(VersionedForm):
@@ -224,7 +223,7 @@ class ChangeForm(VersionedForm):
         if orders is None:
             del self.fields["order"]
         else:
-            self.fields["order"].queryset = orders  # type: ignore[attr-defined]
+            choose_among(self, "order", orders)
 
 
 class WaitForm(VersionedForm):
@@ -248,7 +247,7 @@ class ManyAssignForm(ManyForm):
 
     def __init__(self, *args: Any, people: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["to"].queryset = people  # type: ignore[attr-defined]
+        choose_among(self, "to", people)
 
 
 class ManyTagsForm(ManyForm):
@@ -299,4 +298,4 @@ class ManyMergeForm(ManyForm):
 
     def __init__(self, *args: Any, candidates: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["into"].queryset = candidates  # type: ignore[attr-defined]
+        choose_among(self, "into", candidates)

@@ -10,6 +10,7 @@ from agents.models import SavedView
 from agents.workspace import LONGEST_DRAFT
 from cases.models import Case, Reason, Tag, Team
 from cases.models.cases import CHANNELS
+from portal.choices import choose_from
 
 OWNERS = [("", _("Anybody")), ("me", _("Me")), ("none", _("Nobody"))]
 
@@ -43,15 +44,11 @@ class SavedViewForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if not may_share:
             del self.fields["shared"]
-        self._choices("reason", Reason.objects.filter(active=True).values_list("code", "label"))
-        self._choices("team", Team.objects.values_list("code", "name"))
-        self._choices(
-            "tag", [(name, name) for name in Tag.objects.filter(active=True).values_list("name", flat=True)]
-        )
-        self._choices("owner", [*OWNERS, *((str(user.ref), user.display_name) for user in desk())])
-
-    def _choices(self, name: str, choices: Any) -> None:
-        self.fields[name].choices = list(choices)  # type: ignore[attr-defined]
+        choose_from(self, "reason", Reason.objects.filter(active=True).values_list("code", "label"))
+        choose_from(self, "team", Team.objects.values_list("code", "name"))
+        tags = Tag.objects.filter(active=True).values_list("name", flat=True)
+        choose_from(self, "tag", [(name, name) for name in tags])
+        choose_from(self, "owner", [*OWNERS, *((str(user.ref), user.display_name) for user in desk())])
 
     def clean_key(self) -> str:
         key: str = self.cleaned_data["key"].lower()

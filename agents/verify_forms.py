@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from agents.context import caregiver_masked
+from portal.choices import choose_from
 from portal.models import Caregiver, Patient
 
 UNFILLED = {"autocomplete": "off", "autocapitalize": "off", "spellcheck": "false", "data-unfilled": ""}
@@ -31,7 +32,7 @@ class IdentifiersForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.caregivers = {str(one.ref): one for one in Caregiver.objects.in_force().filter(patient=patient)}
         known = [(ref, _speaks(one)) for ref, one in self.caregivers.items()]
-        self.fields["speaking"].choices = [("", _("The patient")), *known]  # type: ignore[attr-defined]
+        choose_from(self, "speaking", [("", _("The patient")), *known])
 
     @property
     def given(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cases import playbook_content as pc
 from cases.playbook_actions import ACTIONS
+from portal.choices import choose_from
 from portal.models.verification import WHATS
 
 NOTHING = ("", "—")
@@ -54,8 +55,8 @@ class HeaderForm(RevisedForm):
 
     def __init__(self, *args: Any, steps: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _choices(self, "first", [NOTHING, *steps])
-        _choices(self, "identifiers", list(pc.IDENTIFIERS.items()))
+        choose_from(self, "first", [NOTHING, *steps])
+        choose_from(self, "identifiers", list(pc.IDENTIFIERS.items()))
 
     @staticmethod
     def begin(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,10 +137,10 @@ class StepForm(RevisedForm):
     def __init__(self, *args: Any, raw: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         steps = steps_of(raw)
-        _choices(self, "next", [NOTHING, *steps])
-        _choices(self, "failed", [NOTHING, *steps])
-        _choices(self, "fields_asked", [(one["name"], one["label"]) for one in raw.get("fields", [])])
-        _choices(self, "action", [NOTHING, *((code, action.label) for code, action in ACTIONS.items())])
+        choose_from(self, "next", [NOTHING, *steps])
+        choose_from(self, "failed", [NOTHING, *steps])
+        choose_from(self, "fields_asked", [(one["name"], one["label"]) for one in raw.get("fields", [])])
+        choose_from(self, "action", [NOTHING, *((code, action.label) for code, action in ACTIONS.items())])
         for channel, language, label in _scripts():
             self.fields[f"script_{channel}_{language}"] = forms.CharField(
                 label=label, required=False, widget=SHORT, max_length=2000
@@ -174,7 +175,7 @@ class BranchForm(RowForm):
 
     def __init__(self, *args: Any, raw: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _choices(self, "then", [NOTHING, *steps_of(raw)])
+        choose_from(self, "then", [NOTHING, *steps_of(raw)])
         fields = [(one["name"], one["label"]) for one in raw.get("fields", [])]
         for number in range(CONDITIONS):
             self.fields[f"field_{number}"] = forms.ChoiceField(
@@ -244,7 +245,3 @@ def _scripts() -> Iterator[tuple[str, str, Any]]:
     for channel, label in SCRIPT_CHANNELS:
         for language in pc.LANGUAGES:
             yield channel, language, f"{label}, {names[language]}"
-
-
-def _choices(form: forms.Form, name: str, choices: list[Any]) -> None:
-    form.fields[name].choices = choices  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cases.customer_drafts import LONGEST_BODY, LONGEST_SUBJECT
 from cases.models import Reason
+from portal.choices import choose_from
 
 
 class ReplyForm(forms.Form):
@@ -48,7 +49,7 @@ class ComposeForm(ReplyForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["topic"].choices = [("", _("Choose one")), *topics()]  # type: ignore[attr-defined]
+        choose_from(self, "topic", [("", _("Choose one")), *topics()])
 
 
 def topics() -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from portal.choices import choose_from
 from portal.models import Caregiver, Patient
 from portal.models.documents import CAREGIVER_KINDS, DocumentKind
 from portal.models.people import LANGUAGES
@@ -43,7 +44,7 @@ class SendFileForm(forms.Form):
 
     def __init__(self, *args: Any, record: Record, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["kind"].choices = [("", _("Choose one")), *kinds_of(record)]  # type: ignore[attr-defined]
+        choose_from(self, "kind", [("", _("Choose one")), *kinds_of(record)])
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
@@ -70,7 +71,7 @@ class ChoicesForm(forms.Form):
         super().__init__(*args, **kwargs)
         kept = self.initial.get("time_zone") or self.data.get("time_zone")
         if kept in available_timezones() and kept not in dict(ZONES):
-            self.fields["time_zone"].choices = [*ZONES, (kept, kept)]  # type: ignore[attr-defined]
+            choose_from(self, "time_zone", [*ZONES, (kept, kept)])
 
     @classmethod
     def of(cls, patient: Patient) -> "ChoicesForm":

@@ -15,8 +15,7 @@ from django_htmx.http import trigger_client_event
 
 from agents import forms_kin
 from agents.forms import desk
-from agents.views.answers import StaffRequest, closes_dialog, told
-from agents.views.work import blame
+from agents.views.answers import StaffRequest, blame, closes_dialog, told
 from cases import bulk, cases, merging, snoozing, tags
 from cases.bulk import Outcome
 from cases.models import Case

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.forms import ChoiceField, Form
+from django.forms import Form
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from agents import forms_floor as forms
-from agents.views.answers import StaffRequest
+from agents.views.answers import StaffRequest, blame
 from agents.views.work import done, reached
 from cases import complaints, incidents
-from cases.models import Case, Incident
+from cases.models import Case
 from portal import stays
 from portal.access import door
 from portal.models import FacilityStay, Patient
@@ -31,8 +31,7 @@ def _through(
             act(request.user, **form.cleaned_data)
             return done(case)
         except ValidationError as error:
-            known = {"error_dict"} & set(vars(error)) and set(error.message_dict) <= set(form.fields)
-            form.add_error(None, error if known else ValidationError(error.messages))
+            blame(form, error)
     shown = {"title": title, "verb": _("Save"), "lead": lead, "form": form, "action": request.path}
     return render(request, "agents/case/form.html", shown, status=422 if form.errors else 200)
 
@@ -126,24 +125,17 @@ def complaint(request: StaffRequest, number: str) -> HttpResponseBase:
     return _through(request, case, _("Enter a complaint"), form, entered)
 
 
-class IncidentChoice(Form):
-    incident = ChoiceField(label=gettext_lazy("Incident"))
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        going_on = Incident.objects.filter(state="open").order_by("-declared_at")[:50]
-        self.fields["incident"].choices = [(str(one.ref), one.title) for one in going_on]  # type: ignore[attr-defined]
-
-
 @dialog
 @door("cases.work", realm="staff")
 def incident(request: StaffRequest, number: str) -> HttpResponseBase:
     """Put this case under a mass incident."""
     case = reached(request, number)
 
-    def added(actor: Any, incident: str) -> None:
-        incidents.add(actor, incident=Incident.objects.get(ref=incident), case=case)
+    going_on = {str(one.ref): one for one in incidents.going_on(request.user) if one.state == "open"}
 
-    form = IncidentChoice(request.POST or None)
-    lead = "" if form.fields["incident"].choices else gettext_lazy("No incident is going on.")  # type: ignore[attr-defined]
+    def added(actor: Any, incident: str) -> None:
+        incidents.add(actor, incident=going_on[incident], case=case)
+
+    form = forms.IncidentChoice(request.POST or None, incidents=going_on.values())
+    lead = "" if going_on else gettext_lazy("No incident is going on.")
     return _through(request, case, _("Part of a mass incident"), form, added, lead)

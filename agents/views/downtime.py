@@ -1,7 +1,11 @@
 """Pages to be printed before the system is away, and the index of pages beside the queue."""
 
+from dataclasses import dataclass
+from typing import Any
+
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agents import announcements as announcing
@@ -11,14 +15,50 @@ from agents.views.answers import StaffRequest
 from agents.views.pages import shown
 from portal.access import allowed, door
 
+
+@dataclass(frozen=True)
+class Page:
+    name: str
+    icon: str
+    may: str
+    title: Any
+    lead: Any
+
+
 PAGES = [
-    ("agents:referrals", "user-plus", "intake.work"),
-    ("agents:look-alikes", "users", "patients.merge"),
-    ("agents:complaints", "message-square-warning", "complaints.work"),
-    ("agents:incidents", "siren", "cases.view"),
-    ("agents:announcements", "megaphone", "announcements.manage"),
-    ("agents:downtime", "printer", "downtime.print"),
-    ("agents:disaster-list", "life-buoy", "incidents.manage"),
+    Page(
+        "agents:referrals", "user-plus", "intake.work", _("Intake"), _("Referrals on their way to a set-up")
+    ),
+    Page(
+        "agents:look-alikes",
+        "users",
+        "patients.merge",
+        _("Records alike"),
+        _("Two records that may be one person"),
+    ),
+    Page(
+        "agents:complaints",
+        "message-square-warning",
+        "complaints.work",
+        _("Complaints"),
+        _("The register, with what is late"),
+    ),
+    Page("agents:incidents", "siren", "cases.view", _("Mass incidents"), _("One cause, many patients")),
+    Page("agents:announcements", "megaphone", "announcements.manage", _("Announcements"), _("Tell the desk")),
+    Page(
+        "agents:downtime",
+        "printer",
+        "downtime.print",
+        _("Downtime sheet"),
+        _("To print before the system is away"),
+    ),
+    Page(
+        "agents:disaster-list",
+        "life-buoy",
+        "incidents.manage",
+        _("Disaster list"),
+        _("Who depends on equipment, by area"),
+    ),
 ]
 
 
@@ -26,7 +66,7 @@ PAGES = [
 @door("cases.view", realm="staff")
 def floor(request: StaffRequest) -> HttpResponseBase:
     """What else there is to do, for those who may."""
-    return shown(request, "index", open={name for name, _icon, may in PAGES if allowed(request.user, may)})
+    return shown(request, "index", pages=[page for page in PAGES if allowed(request.user, page.may)])
 
 
 @require_GET

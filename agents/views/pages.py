@@ -9,7 +9,7 @@ from django.forms import Form
 from django.http import HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 
-from agents.views.answers import StaffRequest
+from agents.views.answers import StaffRequest, blame
 
 
 def through(
@@ -21,16 +21,9 @@ def through(
     try:
         act(request.user, **form.cleaned_data)
     except ValidationError as error:
-        _tell(form, error)
+        blame(form, error)
         return None
     return home(request, back, said)
-
-
-def _tell(form: Form, error: ValidationError) -> None:
-    """By field where the form has it, above it where it has not."""
-    by_field = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
-    for name, words in by_field.items():
-        form.add_error(name if name in form.fields else None, words)
 
 
 def home(request: StaffRequest, back: str, said: Any) -> HttpResponseBase:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
 from agents import forms, offers, presence, summary, timeline, workspace
-from agents.views.answers import StaffRequest, closes_dialog, told
+from agents.views.answers import StaffRequest, blame, closes_dialog, told
 from cases import cases as rules
 from cases.drafts import Refused
 from cases.models import Case
@@ -59,12 +59,6 @@ def through(
         blame(form, error)
         return _shown(request, gate, form, status=422)
     return done(case)
-
-
-def blame(form: Form, error: ValidationError) -> None:
-    """The rule's words at the fields they are about, or above the form where it has no such field."""
-    for name, words in getattr(error, "message_dict", {"": error.messages}).items():
-        form.add_error(name if name in form.fields else None, words)
 
 
 def _on_what_is(form: Form, case: Case) -> Form:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal import factors, invitations, people, sessions
 from portal.access import PATIENT_REALM, ROLES, STAFF_REALM, STAFF_ROLES, allowed, may_grant, require
+from portal.choices import choose_from
 from portal.models import (
     User,
 )
@@ -25,7 +26,7 @@ class InviteForm(forms.Form):
 
     def __init__(self, *args: Any, actor: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["roles"].choices = _grantable(actor)  # type: ignore[attr-defined]
+        choose_from(self, "roles", _grantable(actor))
 
 
 class RolesForm(forms.Form):
@@ -33,7 +34,7 @@ class RolesForm(forms.Form):
 
     def __init__(self, *args: Any, actor: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["roles"].choices = _grantable(actor)  # type: ignore[attr-defined]
+        choose_from(self, "roles", _grantable(actor))
 
 
 def _grantable(actor: Any) -> list[tuple[str, Any]]:
