@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -145,6 +146,9 @@ class AnswerForm(forms.Form):
 
 
 class IncidentForm(forms.Form):
+    """``ref`` is the incident's from the moment that the form is shown, so that two clicks declare one."""
+
+    ref = forms.UUIDField(initial=uuid4, widget=forms.HiddenInput, required=False)
     title = forms.CharField(label=_("Title"), max_length=120, help_text=_("Without anybody's name."))
     cause = forms.CharField(
         label=_("What happened"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3})

@@ -206,7 +206,7 @@ def _rows(cases: Sequence[Case], actor: User, sort: str) -> list[Row]:
 def one(actor: User, view: View, number: str, *, sort: str = CONTACT) -> Row | None:
     """The row of one case, or None where ``view`` no longer has it."""
     require(actor, "console.use")
-    case = rows.shown(_ordered(actor, view).filter(number=number)).first()
+    case = rows.shown(_ordered(actor, view).filter(number=number), actor).first()
     if case is None:
         return None
     _record([case], f"queue: {view.code}")
@@ -226,7 +226,7 @@ def changed_stamp(actor: User, view: View, *, sort: str = CONTACT, size: int = P
     return stamp(_between(actor, view, sort_of(view, sort), "", "", size, _marks_alone))
 
 
-def _marks_alone(cases: Any) -> Any:
+def _marks_alone(cases: Any, actor: User) -> Any:
     return cases.only("version", "unread", "last_message_id", "next_due_at")
 
 
@@ -242,7 +242,7 @@ def _between(
     if sort == DUE:
         return _by_breach(actor, view, after, until, most, shown)
     cases = _up_to(_from(_ordered(actor, view), view, after), view, until)
-    return list(shown(cases)[:most])
+    return list(shown(cases, actor)[:most])
 
 
 def _ordered(actor: User, view: View) -> Cases:
@@ -255,9 +255,9 @@ def _by_breach(actor: User, view: View, after: str, until: str, most: int, shown
     cases = view.narrow(Case.objects.visible_to(actor), actor)
     found: list[Case] = []
     if not after.startswith(ENDLESS):
-        found = list(shown(_with_clock(cases, after, until))[:most])
+        found = list(shown(_with_clock(cases, after, until), actor)[:most])
     if len(found) < most and (not until or until.startswith(ENDLESS)):
-        found += list(shown(_without_clock(cases, after, until))[: most - len(found)])
+        found += list(shown(_without_clock(cases, after, until), actor)[: most - len(found)])
     return found
 
 

@@ -8,14 +8,16 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from math import ceil
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import ngettext
 
 from agents import rows
 from cases import search as cases_by_words
 from cases.models import Case
-from config.security import audit, likeness, normal
+from config.security import audit, likeness, normal, throttle
 from config.security.blind import words as words_of
 from portal import numbers
 from portal.access import require
@@ -25,6 +27,8 @@ MOST = 20
 MOST_CASES = 8
 MOST_NEAR = 60
 SHORTEST = 2
+# Whoever tries birth dates until one is found would have an answer to verify by.
+MISSED_DATES = throttle.Limit("directory by birth date", 30, 3600)
 DATES = (
     re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})"),
     re.compile(r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})"),
@@ -69,7 +73,11 @@ def find(actor: User, words: str) -> Found:
         query = cases_by_words.parse(actor, words)
     except cases_by_words.WrongSearch as wrong:
         return Found([], [], "", wrong=str(wrong))
-    by, patients = ("words", []) if cases_by_words.has_operators(words) else _patients(actor, words)
+    try:
+        by, patients = ("words", []) if cases_by_words.has_operators(words) else _patients(actor, words)
+    except throttle.TooMany as wait:
+        audit.event("search", what="directory by name", outcome="denied")
+        return Found([], [], "name", wrong=_later(wait.retry_after))
     page = _cases(actor, query, by)
     _record(patients[:MOST], page.cases, by)
     people = [person(patient, by) for patient in patients[:MOST]]
@@ -116,7 +124,23 @@ def _patients(actor: User, words: str) -> tuple[str, list[Patient]]:
     for by, is_shaped, narrow in SHAPES:
         if is_shaped(words):
             return by, _by_name(_slim(narrow(everybody, words)))
-    return "name", _named(everybody, words)
+    if _without_date(words)[1] is None:
+        return "name", _named(everybody, words)
+    taken = throttle.take((MISSED_DATES, actor.pk))
+    found = _named(everybody, words)
+    if found:
+        throttle.give_back(taken)
+    return "name", found
+
+
+def _later(seconds: int) -> str:
+    minutes = ceil(seconds / 60)
+    said = ngettext(
+        "Too many birth dates found nobody. Search by a number, or wait %(minutes)d minute.",
+        "Too many birth dates found nobody. Search by a number, or wait %(minutes)d minutes.",
+        minutes,
+    )
+    return said % {"minutes": minutes}
 
 
 def _slim(people: QuerySet[Patient]) -> QuerySet[Patient]:

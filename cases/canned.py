@@ -5,6 +5,7 @@ slot that the agent writes. The server refuses what still has any in it, a reply
 customer's name or says nothing of their order, and a notice about an order without its dates (R-CASE-4, 5).
 """
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,8 @@ from portal.access import require
 
 BIGGEST = 10  # digits of an id
 OF_LATE = timedelta(days=90)
+AROUND = 24  # letters beside a slot by which its place is known again
+BRACE = re.compile(r"[{}]")
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,9 @@ def impersonal(actor: Any, case: Case, reply: CannedReply, body: str) -> str:
         name = known.first_name(facts)
         of_order = [known.value(one, facts) for one in OF_ORDER]
         lacking = [one for one in known.needed_of_notice(facts) if not _says(body, known.value(one, facts))]
+        unwritten = _slot_left_out(known.filled(with_checklist(reply.body, reply.checklist), facts), body)
+    if unwritten:
+        return _("Write what this place of the reply asks for: %(slot)s.") % {"slot": unwritten}
     if name and not _says(body, name):
         return _("Say the customer's name: a reply kept ready is made theirs before it is sent.")
     if facts.speaks_of_order and not any(_says(body, value) for value in of_order):
@@ -121,6 +127,30 @@ def impersonal(actor: Any, case: Case, reply: CannedReply, body: str) -> str:
         names = ", ".join(f"{{{one}}}" for one in lacking)
         return _("A notice about this order must say %(names)s now.") % {"names": names}
     return ""
+
+
+def _slot_left_out(filled: str, body: str) -> str:
+    """The first slot of a reply that was deleted, with nothing written where it stood; "" where none was.
+
+    It was where the words before and after it have come to stand side by side.
+    """
+    said = _letters(body)
+    for slot in SLOT.finditer(filled):
+        before = _letters(BRACE.split(filled[: slot.start()])[-1])[-AROUND:]
+        after = _letters(BRACE.split(filled[slot.end() :])[0])[:AROUND]
+        if _side_by_side(before, after, said):
+            return slot[0]
+    return ""
+
+
+def _side_by_side(before: str, after: str, said: str) -> bool:
+    if before and after:
+        return before + after in said
+    return bool(before) and said.endswith(before)
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 def count_uses() -> int:

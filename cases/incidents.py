@@ -1,17 +1,17 @@
 """Mass incidents: one cause, a case for each patient it touches, one word to all of them. Their only writer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid5
+from uuid import UUID, uuid4, uuid5
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases import cases, conversations, kin
+from cases import cases, conversations, kin, outreach
 from cases.models import Case, Incident, Reason
 from config.security import audit
 from config.security.redaction import redact
@@ -19,6 +19,7 @@ from portal.access import require
 from portal.models import Order, Patient, Shipment
 
 MOST = 2_000
+AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -66,28 +67,46 @@ def _awaiting(carrier: str) -> Any:
 
 
 def declare(
-    actor: Any, *, title: str, cause: str, reason: Reason, scope: Scope, channel: str = "portal"
+    actor: Any,
+    *,
+    title: str,
+    cause: str,
+    reason: Reason,
+    scope: Scope,
+    channel: str = "portal",
+    ref: UUID | None = None,
 ) -> Incident:
     """Open the incident with a case for every patient it touches. Raises ValidationError.
 
-    Each case is of the same reason and stands under the incident's own; nobody is written to yet.
+    Each case is of the same reason and stands under the incident's own; nobody is written to yet. The same ``ref``
+    again is the same incident, however fast it follows.
     """
     require(actor, "incidents.manage")
-    people = touched(actor, scope)
-    _refuse(title, cause, people)
+    ref = ref or uuid4()
     with transaction.atomic():
+        _one_of_a_ref(ref)
+        if (known := Incident.objects.filter(ref=ref).select_related("case").first()) is not None:
+            return known
+        people = touched(actor, scope)
+        _refuse(title, cause, people)
         parent = cases.open_case(actor, channel=channel, subject=title, reason=reason, owner=actor)
         incident = Incident.objects.create(
+            ref=ref,
             title=title.strip(),
             cause=redact(cause.strip()).text,
             case=parent,
             declared_by=actor if actor.pk else None,
         )
         audit.event("search", subjects=people, what="patients touched by an incident", objects=[incident])
-        for patient in Patient.objects.filter(pk__in=people).order_by("pk"):
-            _case_for(actor, incident, patient)
+        outreach.open_under(actor, parent=parent, patients=people)
         cases.record(actor, parent, "incident", {"touched": len(people)})
     return incident
+
+
+def _one_of_a_ref(ref: UUID) -> None:
+    """The second of two clicks waits here, and finds what the first has opened."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"incident {ref}"])
 
 
 def _refuse(title: str, cause: str, people: list[int]) -> None:
@@ -104,14 +123,6 @@ def _refuse(title: str, cause: str, people: list[int]) -> None:
         raise ValidationError(_("More than %(most)s people are touched. Narrow it down.") % {"most": MOST})
 
 
-def _case_for(actor: Any, incident: Incident, patient: Patient) -> Case:
-    parent = incident.case
-    case = cases.open_case(
-        actor, channel=parent.channel, patient=patient, subject=incident.title, reason=parent.reason
-    )
-    return kin.set_parent(actor, case=case, parent=parent)
-
-
 def add(actor: Any, *, incident: Incident, case: Case) -> Case:
     """Somebody got in touch about the same cause: their case goes under the incident."""
     require(actor, "cases.work", case)
@@ -124,35 +135,56 @@ def add(actor: Any, *, incident: Incident, case: Case) -> Case:
 def say_to_all(actor: Any, *, incident: Incident, words: str) -> int:
     """The same reply in every case that is open under the incident; how many it went to.
 
-    It is one act: where one of them can't be written, none is. The same words said again are the same reply, and
-    nobody writes to those who have died since.
+    A hundred at a time, so that no chat stands still for the whole of it. The same words said again are the same
+    reply: where it broke off they reach those who are left. Nobody writes to those who have died since.
     """
     require(actor, "incidents.manage")
     if not words.strip():
         raise ValidationError(_("Write what they should know, and when they hear from us next."))
-    with transaction.atomic():
-        held = _held(incident)
-        open_ones = [case for case in _open_under(held) if case.patient and not case.patient.deceased_on]
-        for case in open_ones:
-            once = uuid5(held.ref, f"{case.pk} {words}")
-            conversations.reply(actor, conversation=conversations.thread_of(case), body=words, client_id=once)
-        cases.record(actor, held.case, "incident", {"told": len(open_ones)})
-    return len(open_ones)
+    told = 0
+    for part in _parts(incident):
+        with transaction.atomic():
+            held = _held(incident)
+            for case in _open_under(held, part):
+                if case.patient and not case.patient.deceased_on:
+                    once = uuid5(held.ref, f"{case.pk} {words}")
+                    thread = conversations.thread_of(case)
+                    conversations.reply(actor, conversation=thread, body=words, client_id=once)
+                    told += 1
+    cases.record(actor, incident.case, "incident", {"told": told})
+    return told
 
 
 def resolve(actor: Any, *, incident: Incident, next_step: str) -> int:
-    """It is over: every case under it goes through the gate, then its own. How many were closed."""
+    """It is over: every case under it goes through the gate, then its own. How many were closed.
+
+    A hundred at a time; where it broke off the incident goes on, and what is left is closed by the next try.
+    """
     require(actor, "incidents.manage")
     if not next_step.strip():
         raise ValidationError({"next_step": _("Say what comes next, or that nothing does.")})
+    closed = 0
+    for part in _parts(incident):
+        with transaction.atomic():
+            for case in _open_under(_held(incident), part):
+                cases.close(actor, case=case, disposition="action_taken", next_step=next_step)
+                closed += 1
     with transaction.atomic():
         held = _held(incident)
-        closed = _open_under(held)
-        for case in [*closed, held.case]:
+        for case in [*_open_under(held), *([held.case] if held.case.state != "closed" else [])]:
             cases.close(actor, case=case, disposition="action_taken", next_step=next_step)
+            closed += case.pk != held.case_id
         held.state, held.resolved_at = "resolved", timezone.now()
         held.save(update_fields=["state", "resolved_at"])
-    return len(closed)
+    return closed
+
+
+def _parts(incident: Incident) -> Iterator[list[int]]:
+    """Ids of the cases that are open under it now, some at a time. Raises ValidationError where it is over."""
+    with transaction.atomic():
+        keys = [case.pk for case in _open_under(_held(incident))]
+    for start in range(0, len(keys), AT_ONCE):
+        yield keys[start : start + AT_ONCE]
 
 
 def _held(incident: Incident) -> Incident:
@@ -164,9 +196,9 @@ def _held(incident: Incident) -> Incident:
     return held
 
 
-def _open_under(incident: Incident) -> list[Case]:
+def _open_under(incident: Incident, keys: list[int] | None = None) -> list[Case]:
     rows = Case.objects.filter(parent=incident.case).exclude(state="closed").select_related("patient")
-    return list(rows.order_by("pk"))
+    return list((rows if keys is None else rows.filter(pk__in=keys)).order_by("pk"))
 
 
 def going_on(actor: Any) -> list[Incident]:

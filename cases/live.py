@@ -88,6 +88,11 @@ def case_changed(case_id: int, what: str, conversation: uuid.UUID | None = None)
     publish(Hint(cases={(case_id, what, str(conversation or ""))}, queue=True))
 
 
+def cases_opened(case_ids: Iterable[int]) -> None:
+    """Many at once, in one hint."""
+    publish(Hint(cases={(case_id, "opened", "") for case_id in case_ids}, queue=True))
+
+
 def sessions_ended(sessions: Iterable[int]) -> None:
     publish(Hint(sessions=set(sessions)))
 

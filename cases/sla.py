@@ -5,7 +5,7 @@ the many cases of a batch of messages. ``look`` finds the clocks whose moment ha
 case pauses nothing: only a customer who has the word does.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from cases.clocks import ACTIVE, Turning
 from cases.models import Case, Clock
 from portal.access import STAFF_REALM, require
 
-__all__ = ["Standing", "begin", "cancel", "event", "finish", "look", "move", "running", "spoken", "standing"]
+__all__ = ["Standing", "begin", "cancel", "event", "finish", "look", "move", "opened", "running", "spoken", "standing"]
 
 RESPONSES = ("first_response", "next_response")
 OF_CASES = (*RESPONSES, "acknowledgement", "resolution")
@@ -44,6 +44,11 @@ def event(case: Case, what: str, *, actor: Any = None, at: datetime | None = Non
     ``cause`` are words of our own, kept sealed with the story.
     """
     _happen({case.pk: [what]}, actor=actor, at=at, reason=cause)
+
+
+def opened(cases: Iterable[Case], *, actor: Any = None) -> None:
+    """Many cases were opened together, and the caller's transaction holds them all."""
+    _happen({case.pk: ["opened"] for case in cases}, actor=actor)
 
 
 def begin(case: Case, kind: str, *, actor: Any = None, at: datetime | None = None) -> None:

@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "config.security.csp.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.security.middleware.HeadLikeGet",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -167,15 +167,21 @@ def send_link(user: User, secret: OneTimeSecret) -> None:
 send_code = send_link
 
 
-def tell_contact(patient: Patient, kind: str, *, to: str = "", secret: OneTimeSecret | None = None) -> None:
-    """A letter to a patient, with or without an account, at the address on file or at ``to``."""
-    if address := to or patient.email:
+def tell_contact(
+    patient: Patient, kind: str, *, to: str | None = None, secret: OneTimeSecret | None = None
+) -> None:
+    """A letter to a patient, with or without an account, at the address on file or at ``to``. None to the dead."""
+    address = patient.email if to is None else to
+    if address and patient.deceased_on is None:
         _post(kind, to=address, language=patient.language, realm="patient", secret=secret)
 
 
-def text_contact(patient: Patient, kind: str, *, to: str = "", secret: OneTimeSecret | None = None) -> None:
+def text_contact(
+    patient: Patient, kind: str, *, to: str | None = None, secret: OneTimeSecret | None = None
+) -> None:
     """The same as a text message, to the phone on file or to ``to``."""
-    if number := to or patient.phone:
+    number = patient.phone if to is None else to
+    if number and patient.deceased_on is None:
         _post(kind, to=number, language=patient.language, realm="patient", secret=secret, via="sms")
 
 

@@ -19,7 +19,12 @@ def usable_for_delivery(patient: Patient, field: str) -> str:
 
 
 def usable_for_proof(patient: Patient, field: str) -> str:
-    """The e-mail or phone that a code may be sent to or a call back made; "" where none has stood long enough."""
+    """The e-mail or phone that a code may be sent to or a call back made.
+
+    "" where none has stood long enough, and where the patient has died: whoever answers is somebody else.
+    """
+    if patient.deceased_on is not None:
+        return ""
     stands = timezone.now() - stands_since(patient, field) >= timedelta(days=rules().proof_hold_days)
     return on_file(patient, field) if stands else ""
 

@@ -33,6 +33,8 @@ class WrongProofs(Exception):
 def invite_patient(actor: Any, *, patient: Patient) -> Invitation:
     """To the e-mail address on file, and to no other. Raises ValueError where there is none, or it is too new."""
     require(actor, "users.invite", patient)
+    if patient.deceased_on is not None:
+        raise ValueError("The patient has died.")
     if not patient.email or contact_holds.changed_lately(patient, "email"):
         raise ValueError("The patient has no e-mail address on file that could prove anything.")
     return _invite("patient", actor, email=patient.email, language=patient.language, patient=patient)

@@ -79,7 +79,9 @@ def _by_number(number: str) -> Patient | None:
 
 
 def _may_reach(patient: Patient) -> bool:
-    """An address that was changed lately proves nothing yet."""
+    """An address that was changed lately proves nothing yet, and that of somebody who died nothing more."""
+    if patient.deceased_on is not None:
+        return False
     return bool(patient.email) and not contact_holds.changed_lately(patient, "email")
 
 

@@ -26,8 +26,8 @@ def incidents(request: StaffRequest) -> HttpResponseBase:
     may = allowed(request.user, "incidents.manage")
     form = forms.IncidentForm(request.POST or None) if may else None
 
-    def declared(actor: Any, title: str, cause: str, reason: Any, **scope: str) -> None:
-        rules.declare(actor, title=title, cause=cause, reason=reason, scope=Scope(**scope))
+    def declared(actor: Any, title: str, cause: str, reason: Any, ref: UUID | None, **scope: str) -> None:
+        rules.declare(actor, title=title, cause=cause, reason=reason, scope=Scope(**scope), ref=ref)
 
     if request.method == "POST" and form is not None:
         back = reverse("agents:incidents")

@@ -73,6 +73,22 @@ class ClosedDoors:
         return refusal(request, error) if isinstance(error, TooMany | audit.TrailUnavailable) else None
 
 
+class HeadLikeGet:
+    """Answers HEAD on every page that answers GET, with the same headers. The server leaves the body out."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.method != "HEAD":
+            return self.get_response(request)
+        request.method = "GET"
+        try:
+            return self.get_response(request)
+        finally:
+            request.method = "HEAD"
+
+
 def wants_json(request: HttpRequest) -> bool:
     accepted = request.headers.get("Accept", "")
     return "application/json" in accepted and "text/html" not in accepted

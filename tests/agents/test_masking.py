@@ -1,5 +1,6 @@
 """What is not opened at a level never leaves the server: not by a page, not over HTTP, not by a frame (R-CASE-3)."""
 
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.utils import timezone
 from agents import context
 from cases import conversations, frames, history
 from cases.models import Case
-from portal.models import AccessEntry, Document
+from portal.models import AccessEntry, Document, EmergencyAccess
 from tests import factories
 from tests.callers import LONG_AGO
 from tests.people import signed_in
@@ -72,7 +73,8 @@ def everything(client: Client, case: Case) -> str:
 
 
 def hidden_in(text: str, *words: str) -> list[str]:
-    return [word for word in words if word not in text]
+    """Those that do not stand in ``text``; digits within a token or an id are no words."""
+    return [word for word in words if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text)]
 
 
 def test_before_anybody_is_known_nothing_of_the_record_is_sent(agent: Client, case: Case) -> None:
@@ -211,3 +213,70 @@ def test_a_document_is_not_opened_by_its_address(agent: Client, case: Case) -> N
         address = reverse(f"portal:{name}", args=[document.ref])
         for purpose in ("", f"?for=case:{case.pk}", "?for=review", "?for=case:1%20or%201", "?for=session:1"):
             assert agent.get(address + purpose).status_code == 403
+
+
+# --- lists -------------------------------------------------------------------------------------------
+WORDS = "My oxygen ran out, I am at 77 Hidden Lane."
+
+
+@pytest.fixture
+def told(case: Case) -> Case:
+    """The case, with such words as its last ones, and what they are about."""
+    thread = case.conversations.get()
+    case.last_message = factories.message_in(thread, WORDS, role="customer", author=None)
+    case.reason = factories.ReasonFactory(label="Late delivery")
+    case.save()
+    return case
+
+
+def listed(client: Client, case: Case) -> str:
+    """The row of a case as the list shows it, and as it comes by itself after a change."""
+    pages = [
+        client.get(reverse("agents:view", args=["open"])),
+        client.get(reverse("agents:view", args=["open"]) + "?sort=due"),
+        client.get(reverse("agents:row", args=["open", case.number])),
+    ]
+    shown = [page.content.decode() for page in pages]
+    assert len({WORDS in page for page in shown}) == 1
+    return shown[0]
+
+
+def test_a_list_shows_no_words_of_a_customer_before_they_are_known(agent: Client, told: Case) -> None:
+    row = listed(agent, told)
+    assert WORDS not in row
+    assert "Late delivery" in row
+
+
+@pytest.mark.parametrize("known", ["owner", "verified", "glass", "nobody"])
+def test_a_list_shows_them_to_whom_they_are_open(agent: Client, told: Case, known: str) -> None:
+    if known == "owner":
+        Case.objects.filter(pk=told.pk).update(owner=agent.user)
+    elif known == "verified":
+        factories.verified(agent.user, told, 1)
+    elif known == "glass":
+        until = timezone.now() + timezone.timedelta(minutes=5)
+        EmergencyAccess.objects.create(user=agent.user, patient=told.patient, reason="x" * 20, until=until)
+    else:
+        Case.objects.filter(pk=told.pk).update(patient=None)
+    assert WORDS in listed(agent, told)
+
+
+def test_a_verification_of_a_colleague_or_one_that_is_over_opens_no_row(agent: Client, told: Case) -> None:
+    factories.verified(factories.UserFactory(roles=["agent"]), told)
+    factories.verified(agent.user, told, ended_at=timezone.now())
+    factories.verified(agent.user, factories.CaseFactory(patient=told.patient))
+    assert WORDS not in listed(agent, told)
+
+
+@pytest.mark.parametrize(("channel", "age", "shown"), [
+    ("portal", 24, True), ("portal", 80, False), ("chat", 0, True), ("chat", 2, False), ("email", 0, False),
+])  # fmt: skip
+def test_a_row_shows_what_its_writer_said_signed_in_of_late(
+    agent: Client, told: Case, channel: str, age: int, shown: bool
+) -> None:
+    thread = talk(told, channel, told.patient.user)
+    said = factories.message_in(thread, WORDS, role="customer", author=told.patient.user)
+    said.sent_at = timezone.now() - timezone.timedelta(hours=age)
+    said.save()
+    Case.objects.filter(pk=told.pk).update(last_message=said)
+    assert (WORDS in listed(agent, told)) is shown

@@ -123,6 +123,20 @@ def test_the_directory_is_read_off_indexes(agent: User, words: str) -> None:
             assert "Seq Scan" not in str(cursor.fetchall())
 
 
+def test_birth_dates_are_not_tried_without_end(agent: User, marisol: Patient) -> None:
+    """R-SEC-2: what finds somebody costs nothing; of what finds nobody each agent has so many an hour."""
+    born = marisol.birth_date.isoformat()
+    for _ in range(search.MISSED_DATES.tries + 1):
+        assert search.find(agent, f"quintero-diaz {born}").people
+    for day in range(search.MISSED_DATES.tries):
+        search.find(agent, f"quintero-diaz {date(1990, 1, 1) + timedelta(days=day)}")
+    refused = search.find(agent, f"quintero-diaz {born}")
+    assert (refused.people, "60 minutes" in refused.wrong) == ([], True)
+    assert AccessEntry.objects.latest("id").outcome == "denied"
+    assert search.find(agent, "quintero").people
+    assert search.find(UserFactory(roles=["agent"]), f"quintero-diaz {born}").people
+
+
 # --- slips of the pen --------------------------------------------------------------------------------
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

@@ -1,5 +1,6 @@
 """A case is handed on in person and taken by a key, and the next is asked for by another (R-CHAN-4)."""
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -75,10 +76,15 @@ def test_a_key_declines_with_a_reason(agent: Page, lead: Page) -> None:
 def test_the_next_is_asked_for_by_a_key(demo: Running, agent: Page) -> None:
     begun = agent.request.post(f"{demo.url}/chat/start", data={"notice_accepted": True, "name": "Ana"})
     assert begun.status == 201
+    told = begun.json()
+    ticket = {"Authorization": f"Bearer {told['ticket']}"}
+    here = f"{demo.url}/chat/{told['conversation']}"
+    said = {"type": "message.send", "conversation": told["conversation"], "client_id": str(uuid.uuid4())}
+    assert (
+        agent.request.post(f"{here}/messages", data=said | {"body": "Hello?"}, headers=ticket).status == 201
+    )
     agent.keyboard.press("q")
     expect(agent.locator("#case-head")).to_be_visible()
     expect(agent.locator(".case-line")).to_contain_text("Mine")
     expect(agent.locator("#thread")).to_contain_text("Alex joined the chat.")
-    told = begun.json()
-    ticket = {"Authorization": f"Bearer {told['ticket']}"}
-    assert agent.request.post(f"{demo.url}/chat/{told['conversation']}/close", data={}, headers=ticket).ok
+    assert agent.request.post(f"{here}/close", data={}, headers=ticket).ok

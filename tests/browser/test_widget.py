@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Frame, Page, Route, WebSocketRoute
+from playwright.sync_api import Frame, Page, Route, WebSocketRoute, expect
 
 from tests.browser import stage
 
@@ -205,7 +205,7 @@ def test_escape_hides_it_and_what_comes_is_counted_on_the_button(shop: Page, ser
     frame = begun(shop)
     frame.focus("textarea")
     shop.keyboard.press("Escape")
-    assert not shop.locator("iframe").is_visible()
+    expect(shop.locator("iframe")).to_be_hidden()
     server.say(server.add("Are you there?", role="agent", name="Alex"))
     shop.get_by_role("button", name="Chat with us, 1 new messages").click()
     shop.wait_for_function("document.activeElement !== document.body")

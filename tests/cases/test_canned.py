@@ -145,6 +145,26 @@ def test_a_kept_reply_goes_out_with_name_and_order_and_its_version_is_noted() ->
     assert (use.reply_id, use.version) == (ready.pk, 1)
 
 
+SLOTTED = (
+    "Hello {patient_first_name}, order {order_number} waits for {... what}. We call {... when}. Thank you."
+)
+WAITS = "Hello Marisol, order DME-1-8 waits for"
+
+
+@pytest.mark.parametrize(("body", "wrong"), [
+    (f"{WAITS} the signed form. We call on Monday. Thank you.", ""),
+    (f"{WAITS}. We call on Monday. Thank you.", "{... what}"),
+    (f"{WAITS}  -  We call on Monday.\nThank you.", "{... what}"),
+    (f"{WAITS} the signed form. We call. Thank you.", "{... when}"),
+    ("Marisol, DME-1-8 is packed: no more is needed.", ""),
+])  # fmt: skip
+def test_a_place_to_write_in_can_not_just_be_deleted(body: str, wrong: str) -> None:
+    case = case_with_order()
+    ready = kept(SLOTTED)
+    said = canned.impersonal(agent_who_knows(case), case, ready, body)
+    assert (wrong in said) if wrong else (said == "")
+
+
 @pytest.mark.parametrize(
     ("body", "lacks"),
     [("Your order DME-1-8 is packed.", "name"), ("Hello Marisol, it is packed.", "order")],

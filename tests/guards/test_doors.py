@@ -144,6 +144,17 @@ def test_role_gets_in_where_the_table_says(role, marked):
     assert wrong == {}
 
 
+@pytest.mark.parametrize("role", ["patient", "supervisor"])
+def test_head_is_answered_where_get_is(role):
+    client = signed_in(person(role))
+    wrong = {}
+    for name, _, _, values in ours():
+        got, asked = (ask(address_of(name, values)) for ask in (client.get, client.head))
+        if (asked.status_code, asked.content) != (got.status_code, b"") and got.status_code != 429:
+            wrong[name] = (got.status_code, asked.status_code)
+    assert wrong == {}
+
+
 @pytest.mark.parametrize("role", sorted(doors.EVERYBODY))
 def test_admin_opens_to_who_works_there(role, marked):
     client = signed_in(person(role))

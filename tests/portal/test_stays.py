@@ -6,8 +6,8 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.utils import timezone
 
-from portal import consent, stays
-from portal.models import Patient, User
+from portal import account_mail, consent, contact_holds, invitations, registration, stays
+from portal.models import AccountMail, Patient, User
 from tests.factories import PatientFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +26,31 @@ def test_a_death_stops_everything_and_ends_consent(clerk: User) -> None:
     assert (standing.may_ship, standing.may_bill, standing.may_contact) == (False, False, False)
     assert "died" in standing.why[0]
     assert not any(consent.allows(patient, channel, "surveys") for channel in ("sms", "email"))
+
+
+def test_nothing_is_written_to_the_dead(clerk: User) -> None:
+    """No letter, no text, no code and no way into the portal, whoever asks."""
+    patient = PatientFactory(created_at=timezone.now() - timedelta(days=400))
+    stays.has_died(clerk, patient=patient, on=timezone.localdate())
+    patient.refresh_from_db()
+    account_mail.tell_contact(patient, "verification_locked")
+    account_mail.text_contact(patient, "verification_locked", to=patient.phone)
+    assert contact_holds.usable_for_proof(patient, "phone") == ""
+    with pytest.raises(ValueError, match="died"):
+        invitations.invite_patient(UserFactory(roles=["intake"]), patient=patient)
+    proofs = registration.Proofs(patient.account_number, patient.last_name, patient.birth_date)
+    registration.begin(proofs=proofs, address="198.51.100.7")
+    assert not AccountMail.objects.exclude(kind="none").exists()
+
+
+def test_a_letter_to_no_address_goes_nowhere() -> None:
+    """Where a contact is held back, the one on file is no stand-in for it."""
+    patient = PatientFactory()
+    account_mail.tell_contact(patient, "verification_locked", to="")
+    account_mail.text_contact(patient, "verification_locked", to="")
+    assert not AccountMail.objects.exists()
+    account_mail.tell_contact(patient, "verification_locked")
+    assert AccountMail.objects.get().to == patient.email
 
 
 def test_a_death_lies_between_birth_and_today(clerk: User) -> None:
