@@ -172,3 +172,20 @@ def test_they_are_installed_once_and_offered_on_their_reasons_first(agent: Any, 
     Playbook.objects.filter(code="appeal").update(title="Our own words")
     assert defaults.install() == 0
     assert Playbook.objects.get(code="appeal").title == "Our own words"
+
+
+@pytest.mark.parametrize(("code", "told"), [
+    ("insurance-verification", {"good"}),
+    ("prior-authorization", {"waiting", "late_said", "not_needed", "approved", "denied", "papers", "chased"}),
+])  # fmt: skip
+def test_what_a_plan_answered_is_said_at_level_two_alone(
+    agent: Any, case: Case, code: str, told: set[str]
+) -> None:
+    """R-CASE-3: insurance detail takes a proof; whoever has none is sent to the portal, and still helped."""
+    assert {CONTENTS[code].steps[one].level for one in told} == {2}
+    run, way = begun(agent, case, code), HAPPY[code]
+    while run.at_step != "prove":
+        run = step_on(agent, run, way)
+    run = step_on(agent, run, way, verified=False)
+    assert run.at_step == "in_portal"
+    assert walked(agent, run, way).state == "done"

@@ -40,9 +40,9 @@ HAPPY: dict[str, Way] = {
     ),
     "refund-status": Way({"stage": "approved"}, ("where", "in_time")),
     "insurance-verification": Way(
-        {"card": YES, "answer": "active"}, ("card", "verify", "answer_step", "good")
+        {"card": YES, "answer": "active"}, ("card", "verify", "answer_step", "prove", "good")
     ),
-    "prior-authorization": Way({"stage": "to_ask"}, ("where", "request", "requested")),
+    "prior-authorization": Way({"stage": "to_ask"}, ("which", "prove", "where", "request", "requested")),
     "billing-dispute": Way({"finding": "right"}, ("what", "prove", "lines", "right", "settled")),
     "appeal": Way(
         {"why": "need", "letter": YES, "signed": YES, "notice": "today"},

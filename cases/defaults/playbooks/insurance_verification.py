@@ -12,6 +12,7 @@ from cases.defaults.playbooks.writing import (
     identify,
     not_verified,
     playbook,
+    prove,
     tell,
     to,
     yesno,
@@ -54,6 +55,8 @@ PLAYBOOK = playbook(
             ("inactive", "Not active"),
             ("not_found", "Not found"),
             ("unknown", "No answer yet"),
+            phi=True,
+            what="insurance",
         ),
     ],
     escalation=[
@@ -140,10 +143,11 @@ PLAYBOOK = playbook(
             "result",
             "By the answer",
             "A shipment waits while a plan is not active.",
-            to("good", "Active", ("answer", "equals", "active")),
+            to("prove", "Active", ("answer", "equals", "active")),
             to("pending", "No answer yet", ("answer", "equals", "unknown")),
             next="bad",
         ),
+        prove(next="good", failed="in_portal"),
         tell(
             "good",
             "Say what it covers, as an estimate",
@@ -155,19 +159,31 @@ PLAYBOOK = playbook(
                 "cambia si el plan responde otra cosa. Lo ve en el portal y lo acepta antes de "
                 "cualquier envío.",
             ),
+            level=2,
+            guide="Deductible first, then the share.",
+            next="close",
+        ),
+        tell(
+            "in_portal",
+            "Say where the answer stands",
+            (
+                "What your plan answered, and an estimate of what you owe, stand in the portal once you sign "
+                "in. Nothing ships before you have agreed to it there.",
+                "Lo que respondió su plan y un estimado de lo que debe están en el portal cuando entre. No se "
+                "envía nada antes de que lo acepte ahí.",
+            ),
             level=1,
-            guide="Deductible first, then the share. Figures are insurance detail: read them out at"
-            " level 2, else point to the portal.",
+            guide="Whether a plan is active is insurance detail, and takes level 2.",
             next="close",
         ),
         tell(
             "pending",
             "Say how long it takes",
             (
-                "Your plan has not answered yet. It takes two to seven business days; we ask "
-                "again ourselves and tell you in the portal.",
-                "Su plan no ha respondido. Tarda de dos a siete días hábiles; volvemos a "
-                "preguntar y le avisamos en el portal.",
+                "Plans take two to seven business days to answer. We go on asking ourselves and "
+                "tell you in the portal.",
+                "Los planes tardan de dos a siete días hábiles en responder. Seguimos preguntando "
+                "nosotros y le avisamos en el portal.",
             ),
             level=1,
             next="close",
@@ -181,16 +197,16 @@ PLAYBOOK = playbook(
         ),
         tell(
             "bad_said",
-            "Say what is wrong, kindly",
+            "Say who calls, and that nothing is lost",
             (
-                "Your plan does not find you as active under that number. It is often a new card "
-                "or an old number. Our specialist calls you within four business hours; nothing "
-                "ships meanwhile that you would have to pay for.",
-                "Su plan no lo encuentra activo con ese número. Suele ser una tarjeta nueva o un "
-                "número antiguo. Nuestro especialista le llama en cuatro horas hábiles; mientras "
-                "tanto no se envía nada que tuviera que pagar.",
+                "Our specialist goes through this with your plan and calls you within four "
+                "business hours; nothing ships meanwhile that you would have to pay for.",
+                "Nuestro especialista lo revisa con su plan y le llama en cuatro horas hábiles; "
+                "mientras tanto no se envía nada que tuviera que pagar.",
             ),
             level=1,
+            guide="It is often a new card or an old number: have it read out again. What the plan "
+            "answered is said at level 2 alone.",
             next="close",
         ),
         tell(

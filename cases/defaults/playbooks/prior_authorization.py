@@ -12,6 +12,7 @@ from cases.defaults.playbooks.writing import (
     identify,
     not_verified,
     playbook,
+    prove,
     tell,
     to,
     yesno,
@@ -34,6 +35,8 @@ PLAYBOOK = playbook(
             ("approved", "Approved"),
             ("denied", "Denied"),
             ("expired", "Expired"),
+            phi=True,
+            what="insurance",
         ),
         choice(
             "plan",
@@ -64,26 +67,28 @@ PLAYBOOK = playbook(
         greet(("an approval from your insurance", "una autorización de su seguro")),
         identify(),
         ask(
-            "where",
-            "Where it stands",
-            ["order", "plan", "stage", "asked_on", "urgent"],
+            "which",
+            "Which order, and is it urgent",
+            ["order", "plan", "urgent"],
             (
-                "Which order is it? I tell you whether your plan must agree first and where that "
-                "stands. Does waiting harm your health?",
-                "¿De qué pedido se trata? Le digo si su plan debe aprobar antes y cómo va. "
-                "¿Esperar daña su salud?",
+                "Which order is it, and what kind of plan do you have? Does waiting harm your health?",
+                "¿De qué pedido se trata y qué tipo de plan tiene? ¿Esperar daña su salud?",
             ),
             level=1,
+            branches=[to("expedite", "Waiting endangers them", ("urgent", "equals", "yes"))],
+        ),
+        prove(next="where", failed="in_portal"),
+        ask(
+            "where",
+            "Where it stands",
+            ["stage", "asked_on"],
+            (
+                "I look up whether your plan must agree first and where that stands.",
+                "Veo si su plan debe aprobar antes y cómo va.",
+            ),
+            level=2,
             guide="What needs leave differs by payer and code: read it in the coverage panel, not "
             "from memory. What one plan wants, another may not.",
-            branches=[
-                to(
-                    "expedite",
-                    "Waiting endangers them",
-                    ("urgent", "equals", "yes"),
-                    ("stage", "not", "approved"),
-                )
-            ],
         ),
         decide(
             "stage_step",
@@ -140,7 +145,7 @@ PLAYBOOK = playbook(
                 "Falta un documento del consultorio que lo receta. ¿Quién lo atiende por esto? "
                 "Una llamada suya suele ayudar.",
             ),
-            level=1,
+            level=2,
             guide="Signed order with its six parts, visit note within six months that speaks of the"
             " condition, test where the policy wants one.",
         ),
@@ -164,7 +169,7 @@ PLAYBOOK = playbook(
                 "Hola {patient_first_name}, esperamos un documento y lo pedimos otra vez. Sígalo:"
                 " {portal_link} {supplier_name}",
             ),
-            level=1,
+            level=2,
             next="close",
         ),
         tell(
@@ -176,7 +181,7 @@ PLAYBOOK = playbook(
                 "Su plan lo tiene y está dentro de su plazo. Le digo el día en que debe "
                 "responder; al día siguiente los llamamos.",
             ),
-            level=1,
+            level=2,
             next="close",
         ),
         escalate(
@@ -195,7 +200,7 @@ PLAYBOOK = playbook(
                 "Su plan está atrasado. Nuestro especialista lo llama hoy y le cuenta la "
                 "respuesta en cuatro horas hábiles.",
             ),
-            level=1,
+            level=2,
             next="close",
         ),
         tell(
@@ -207,7 +212,7 @@ PLAYBOOK = playbook(
                 "Su plan no pide autorización para esto, así que continúa sin ella. Le digo el "
                 "siguiente paso de su pedido.",
             ),
-            level=1,
+            level=2,
             next="close",
         ),
         tell(
@@ -217,7 +222,7 @@ PLAYBOOK = playbook(
                 "It is approved. I tell you until when, and the next step: we agree a delivery with you now.",
                 "Está aprobado. Le digo hasta cuándo y el siguiente paso: acordemos ahora la entrega.",
             ),
-            level=1,
+            level=2,
             guide="Go on with the delivery playbook. Mind the last day it is good for.",
             next="close",
         ),
@@ -230,7 +235,7 @@ PLAYBOOK = playbook(
                 "Su plan dijo que no por ahora. Tiene derecho a saber por qué y a pedir que lo "
                 "reconsidere. Le ayudamos y lo abro ahora.",
             ),
-            level=1,
+            level=2,
         ),
         act(
             "appeal",
@@ -251,13 +256,26 @@ PLAYBOOK = playbook(
             "expedited",
             "Say what happens now",
             (
-                "We ask for a fast decision. Our clinician calls you within the hour. If you feel"
-                " worse before that, call 911.",
-                "Pedimos una decisión rápida. Nuestro clínico le llama en una hora. Si empeora "
-                "antes, llame al 911.",
+                "Our clinician calls you within the hour, and we ask for whatever is needed as "
+                "urgent. If you feel worse before that, call 911.",
+                "Nuestro clínico le llama en una hora y pedimos como urgente lo que haga falta. Si "
+                "empeora antes, llame al 911.",
             ),
             level=1,
             next="request",
+        ),
+        tell(
+            "in_portal",
+            "Say where it can be seen",
+            (
+                "What your plan wants and where it stands you see in the portal once you sign in, and what is "
+                "asked of you with it. We go on with it meanwhile.",
+                "Lo que pide su plan y cómo va lo ve en el portal cuando entre, y también lo que se le pide a "
+                "usted. Mientras tanto seguimos con ello.",
+            ),
+            level=1,
+            guide="Where an authorization stands is insurance detail, and takes level 2.",
+            next="close",
         ),
         not_verified(),
         close(guide="Next step: the day the answer is due, and who asks after it."),
