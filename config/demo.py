@@ -46,7 +46,8 @@ class Demo:
             "DME_PROFILE": env.profile(),
             "DME_VAR": str(var),
             "PORT": str(port),
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": os.environ.get("PYTHONPYCACHEPREFIX") or str(var / "pycache"),
             "PROMETHEUS_MULTIPROC_DIR": str(var / "metrics"),
         }
 

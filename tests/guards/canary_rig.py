@@ -39,7 +39,6 @@ class Installation:
             "SANDBOX_SMTP_PORT": str(self.smtp),
             "UPLOADS_ACCEPT_UNSCANNED": "1",
             "LOG_LEVEL": "DEBUG",
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
 
     def start(self) -> None:
