@@ -19,7 +19,7 @@ from portal.access import require
 from portal.models import Order, Patient, Shipment
 
 MOST = 2_000
-AT_ONCE = 100
+AT_ONCE = 25
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ def declare(
     ref = ref or uuid4()
     with transaction.atomic():
         _one_of_a_ref(ref)
-        if (known := Incident.objects.filter(ref=ref).select_related("case").first()) is not None:
+        known: Incident | None = Incident.objects.filter(ref=ref).select_related("case").first()
+        if known is not None:
             return known
         people = touched(actor, scope)
         _refuse(title, cause, people)
@@ -135,7 +136,7 @@ def add(actor: Any, *, incident: Incident, case: Case) -> Case:
 def say_to_all(actor: Any, *, incident: Incident, words: str) -> int:
     """The same reply in every case that is open under the incident; how many it went to.
 
-    A hundred at a time, so that no chat stands still for the whole of it. The same words said again are the same
+    Some at a time, so that no chat stands still for the whole of it. The same words said again are the same
     reply: where it broke off they reach those who are left. Nobody writes to those who have died since.
     """
     require(actor, "incidents.manage")
@@ -158,7 +159,7 @@ def say_to_all(actor: Any, *, incident: Incident, words: str) -> int:
 def resolve(actor: Any, *, incident: Incident, next_step: str) -> int:
     """It is over: every case under it goes through the gate, then its own. How many were closed.
 
-    A hundred at a time; where it broke off the incident goes on, and what is left is closed by the next try.
+    Some at a time; where it broke off the incident goes on, and what is left is closed by the next try.
     """
     require(actor, "incidents.manage")
     if not next_step.strip():
@@ -167,16 +168,21 @@ def resolve(actor: Any, *, incident: Incident, next_step: str) -> int:
     for part in _parts(incident):
         with transaction.atomic():
             for case in _open_under(_held(incident), part):
-                cases.close(actor, case=case, disposition="action_taken", next_step=next_step)
+                _close(actor, case, next_step)
                 closed += 1
     with transaction.atomic():
         held = _held(incident)
-        for case in [*_open_under(held), *([held.case] if held.case.state != "closed" else [])]:
-            cases.close(actor, case=case, disposition="action_taken", next_step=next_step)
-            closed += case.pk != held.case_id
+        late = _open_under(held)
+        for case in [*late, *([held.case] if held.case.state != "closed" else [])]:
+            _close(actor, case, next_step)
         held.state, held.resolved_at = "resolved", timezone.now()
         held.save(update_fields=["state", "resolved_at"])
-    return closed
+    return closed + len(late)
+
+
+def _close(actor: Any, case: Case, next_step: str) -> None:
+    """What stands under a patient's own case is another matter, and stays open."""
+    cases.close(actor, case=case, disposition="action_taken", next_step=next_step, children="leave")
 
 
 def _parts(incident: Incident) -> Iterator[list[int]]:

@@ -21,7 +21,19 @@ from cases.clocks import ACTIVE, Turning
 from cases.models import Case, Clock
 from portal.access import STAFF_REALM, require
 
-__all__ = ["Standing", "begin", "cancel", "event", "finish", "look", "move", "opened", "running", "spoken", "standing"]
+__all__ = [
+    "Standing",
+    "begin",
+    "cancel",
+    "event",
+    "finish",
+    "look",
+    "move",
+    "opened",
+    "running",
+    "spoken",
+    "standing",
+]
 
 RESPONSES = ("first_response", "next_response")
 OF_CASES = (*RESPONSES, "acknowledgement", "resolution")
