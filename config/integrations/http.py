@@ -4,10 +4,13 @@ Only a partner's base URL, which is a setting, can be called: no address from da
 has a deadline, a largest answer, a breaker, and a log line without address, headers or contents.
 """
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import prometheus_client
@@ -118,10 +121,13 @@ def _send(
 ) -> httpx.Response:
     """One try. Raises httpx.HTTPError where it failed, PartnerRefuses on a no."""
     with (
+        _Deadline(partner.deadline) as deadline,
         httpx.Client(timeout=partner.deadline, follow_redirects=False, trust_env=False) as client,
-        client.stream(method, url, headers=dict(headers or {}), **body) as answer,
+        client.stream(
+            method, url, headers=dict(headers or {}), extensions={"trace": deadline.notice}, **body
+        ) as answer,
     ):
-        contents = _read(answer, time.monotonic() + partner.deadline)
+        contents = _read(answer, deadline)
         if answer.status_code >= 500 or answer.status_code == 429:
             raise httpx.HTTPStatusError("failed", request=answer.request, response=answer)
         if answer.status_code >= 300:
@@ -130,13 +136,46 @@ def _send(
         return httpx.Response(answer.status_code, headers=answer.headers, content=contents)
 
 
-def _read(answer: httpx.Response, deadline: float) -> bytes:
-    """A partner that drips would keep a time-out per read from ever striking."""
+class _Deadline:
+    """Cuts the line when the time for the whole answer is over.
+
+    A partner that drips, its first line included, would keep a time-out per read from ever striking.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.over = False
+        self.line: socket.socket | None = None
+        self.timer = threading.Timer(seconds, self._cut)
+        self.timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self.timer.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.timer.cancel()
+
+    def notice(self, event: str, told: dict[str, Any]) -> None:
+        """httpx tells each step: the line is made, and made anew for TLS."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self.line = told["return_value"].get_extra_info("socket")
+            if self.over:
+                self._cut()
+
+    def _cut(self) -> None:
+        self.over = True
+        if self.line is not None:
+            with contextlib.suppress(OSError):
+                # Not by TLS's own way, which would say goodbye first.
+                socket.socket.shutdown(self.line, socket.SHUT_RDWR)
+
+
+def _read(answer: httpx.Response, deadline: _Deadline) -> bytes:
     contents = bytearray()
     for piece in answer.iter_bytes():
         contents += piece
         if len(contents) > LARGEST_ANSWER:
             raise httpx.DecodingError("answer too large", request=answer.request)
-        if time.monotonic() > deadline:
-            raise httpx.ReadTimeout("answer too slow", request=answer.request)
+    if deadline.over:  # an answer that ends with its line looks whole
+        raise httpx.ReadTimeout("answer too slow", request=answer.request)
     return bytes(contents)

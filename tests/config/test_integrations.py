@@ -1,5 +1,6 @@
 """How we speak with the outside world: within limits, and saying little (R-INT-3)."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -103,17 +104,34 @@ def test_only_the_partners_own_host_is_called(company, path):
     assert company.calls == []
 
 
-def test_partner_that_drips_is_cut_off(company):
-    def drip(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", "1000")
-        handler.end_headers()
+def drip(handler: BaseHTTPRequestHandler, first: bytes, heard: list[str]) -> None:
+    """What comes first at once, and then letter by letter; ``heard`` tells that somebody listened to the end."""
+    handler.wfile.write(first)
+    with contextlib.suppress(OSError):
         for _ in range(100):
-            handler.wfile.write(b".")
+            handler.wfile.write(b"x")
             handler.wfile.flush()
             time.sleep(0.05)
+        heard.append("all")
 
-    company.answer = drip
+
+@pytest.mark.parametrize(
+    "first",
+    [b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"],
+    ids=["nothing", "headers", "body"],
+)
+def test_partner_that_drips_is_cut_off(company, first):
+    """F8: whatever it is that drips. Each letter is in time by itself, and the whole is not."""
+    heard: list[str] = []
+    company.answer = lambda handler: drip(handler, first, heard)
+    with pytest.raises(PartnerDown):
+        http.call(company.partner(deadline=0.3, attempts=1), "GET", "/x", operation="look")
+    assert heard == []
+
+
+def test_answer_cut_off_is_not_taken_for_whole(company):
+    """Without a length an answer ends with its line, which we end ourselves."""
+    company.answer = lambda handler: drip(handler, b"HTTP/1.0 200 OK\r\n\r\n", [])
     with pytest.raises(PartnerDown):
         http.call(company.partner(deadline=0.3, attempts=1), "GET", "/x", operation="look")
 
