@@ -14,7 +14,7 @@ from django.utils import timezone
 from agents import floor, offers, presence, reasons
 from agents.models import Offer, TeamRouting
 from agents.offers import Gone, accept, decline, hand_over, offer
-from agents.placement import Placement, decide
+from agents.placement import Agent, Placement, decide
 from cases.cases import Conflict
 from cases.models import Case, Conversation, Team
 from config.security import audit
@@ -49,7 +49,7 @@ def _place() -> list[tuple[Offer, TeamRouting]]:
         return []
     now, known = timezone.now(), floor.setting()
     waiting = {each.item.key: each for each in floor.waiting(known, now, teams=known.pushed)}
-    placed = decide([each.item for each in waiting.values()], floor.agents_there(known), known.costs, now)
+    placed = decide([each.item for each in waiting.values()], _there(known), known.costs, now)
     rows = _Rows(waiting, placed)
     made = []
     for placement in placed:
@@ -57,6 +57,14 @@ def _place() -> list[tuple[Offer, TeamRouting]]:
         with contextlib.suppress(Conflict):
             made.append((rows.offered(placement, now + timedelta(seconds=routing.accept_within)), routing))
     return made
+
+
+def _there(known: floor.Setting) -> list[Agent]:
+    """Who is online; those in no team stand in for the teams of which nobody is."""
+    there = floor.agents_there(known)
+    staffed = {team for agent in there for team in agent.teams}
+    left_alone = [team for team in known.pushed if team is not None and team not in staffed]
+    return [floor.everywhere(agent, left_alone) for agent in there]
 
 
 def _alone() -> bool:
@@ -89,7 +97,7 @@ class _Rows:
 def _take_at_once(made: Offer) -> None:
     """For a team whose agents need not be asked; whoever can't take it after all is passed by."""
     try:
-        accept(offers.ROUTING, offer=made)
+        accept(offers.ROUTING, offer=made, unasked=True)
     except (Conflict, Gone, presence.NoRoom):
         offers.withdraw(Offer.objects.filter(pk=made.pk))
 

@@ -80,8 +80,11 @@ def of(actor: User) -> list[Offer]:
     return list(mine.select_related("case__reason", "case__patient", "giver").order_by("made_at", "pk"))
 
 
-def accept(actor: Any, *, offer: Offer) -> Offer:
-    """Take what is held out to one. Gone, NoRoom; Conflict where somebody else has the case by now."""
+def accept(actor: Any, *, offer: Offer, unasked: bool = False) -> Offer:
+    """Take what is held out to one. Gone, NoRoom; Conflict where somebody else has the case by now.
+
+    ``unasked``: nobody said yes for themselves, so it is theirs only while they are online.
+    """
     require(actor, "cases.work", offer.case)
     try:
         with transaction.atomic():
@@ -89,6 +92,8 @@ def accept(actor: Any, *, offer: Offer) -> Offer:
             if found.state == "accepted":
                 return found
             _require_open(found)
+            if unasked:
+                presence.require_online(found.agent)
             _take(found)
             return _answered(found, "accepted")
     except Conflict:

@@ -120,6 +120,12 @@ def require_room(actor: User) -> None:
         raise NoRoom
 
 
+def require_online(user: User) -> None:
+    """NoRoom unless ``user`` takes work now; under lock, so that nobody leaves while they are given it."""
+    if not AgentPresence.objects.select_for_update().filter(user=user, state="online").exists():
+        raise NoRoom
+
+
 def is_at_the_desk(user: User) -> bool:
     """Whether somebody can be asked now."""
     return AgentPresence.objects.filter(user=user, state__in=AT_THE_DESK).exists()

@@ -63,6 +63,33 @@ def test_contacts_of_no_team_are_pushed_where_a_row_says_so() -> None:
     assert open_offers() == [(case.pk, agent.pk)]
 
 
+def test_who_is_in_no_team_stands_in_where_nobody_of_a_pushed_team_is_there() -> None:
+    empty, staffed = team_that("push"), team_that("push")
+    outsider, member = agent_there(), agent_there(staffed)
+    left, theirs = waiting_case(empty), waiting_case(staffed)
+    place_waiting()
+    assert set(open_offers()) == {(left.pk, outsider.pk), (theirs.pk, member.pk)}
+
+
+@pytest.mark.parametrize("state", ["away", "offline"])
+@pytest.mark.parametrize("waits", [waiting_case, waiting_chat])
+def test_whoever_leaves_before_they_are_given_it_does_not_get_it(
+    state: str, waits: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = team_that("push", auto_accept=True)
+    agent, contact = agent_there(team), waits(team)
+    take = assignment._take_at_once
+
+    def leaves(made: Offer) -> None:
+        presence.set_state(agent, state=state)
+        take(made)
+
+    monkeypatch.setattr(assignment, "_take_at_once", leaves)
+    place_waiting()
+    case = contact if isinstance(contact, Case) else contact.case
+    assert (in_hand(case), open_offers()) == (None, [])
+
+
 @pytest.mark.parametrize("state", ["busy", "away", "offline"])
 def test_only_who_is_online_is_offered_anything(state: str) -> None:
     team = team_that("push")
