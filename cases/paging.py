@@ -244,7 +244,7 @@ def _deliver(page: Page) -> str:
             live.case_changed(page.escalation.case_id, "paged")
             return ""
         case "email":
-            return mail.send(page.person.email, *_in_a_letter(page))
+            return mail.send(_email(page.person), *_in_a_letter(page), key=str(page.ref))
         case "sms":
             return sms.send(_phone(page.person), _in_a_text(page), key=str(page.ref))
     return telephony.call(
@@ -253,6 +253,12 @@ def _deliver(page: Page) -> str:
         _address("cases:voice-status", page),
         key=str(page.ref),
     )
+
+
+def _email(person: User) -> str:
+    if not person.email:
+        raise _NoAddress
+    return str(person.email)
 
 
 def _phone(person: User) -> str:

@@ -19,16 +19,17 @@ PARTNER = "mail"
 LATEST = 300  # seconds that a signature is good for
 
 
-def send(to: str, subject: str, text: str, html: str = "", *, reply_to: str = "") -> str:
+def send(to: str, subject: str, text: str, html: str = "", *, reply_to: str = "", key: str = "") -> str:
     """Send one message; its Message-ID. Raises PartnerDown (try later) or PartnerRefuses (bad address).
 
-    What may stand in it is the caller's duty: R-SHIP-3's list and nothing else.
+    With `key` a doubtful message is sent again under the same Message-ID and Idempotency-Key, by which the provider
+    and the mailbox know it again. What may stand in it is the caller's duty: R-SHIP-3's list and nothing else.
     """
-    message_id = make_msgid(domain=urlsplit(settings.PUBLIC_URL).hostname)
+    host = urlsplit(settings.PUBLIC_URL).hostname
+    message_id = f"<{key}@{host}>" if key else make_msgid(domain=host)
+    headers = {"Message-ID": message_id} | ({"Idempotency-Key": key} if key else {})
     answers = [reply_to] if reply_to else None
-    message = EmailMultiAlternatives(
-        subject, text, to=[to], reply_to=answers, headers={"Message-ID": message_id}
-    )
+    message = EmailMultiAlternatives(subject, text, to=[to], reply_to=answers, headers=headers)
     if html:
         message.attach_alternative(html, "text/html")
     try:

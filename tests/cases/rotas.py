@@ -109,7 +109,7 @@ class Companies:
         self.wrong: dict[str, Exception] = {}
         patch.setattr(sms, "send", lambda to, text, key="": self._take("sms", to, text, key))
         patch.setattr(
-            mail, "send", lambda to, subject, text: self._take("email", to, f"{subject} {text}", "")
+            mail, "send", lambda to, subject, text, key="": self._take("email", to, f"{subject} {text}", key)
         )
         patch.setattr(telephony, "call", lambda to, url, status, key="": self._take("call", to, url, key))
 

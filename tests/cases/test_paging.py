@@ -196,9 +196,12 @@ def test_two_workers_at_once_send_once(monkeypatch):
     assert companies.channels == ["sms"]
 
 
-def test_a_lost_worker_s_page_is_sent_again_under_the_same_key(night, companies):
-    clinical_desk()
-    page = escalated().pages.get(channel="sms")
+@pytest.mark.parametrize("channel", ["sms", "call", "email"])
+def test_a_lost_worker_s_page_is_sent_again_under_the_same_key(channel, night, companies):
+    of = rota()
+    layer(of, clinician("Cleo"))
+    policy("clinical", of, {"channels": ["console", channel]})
+    page = escalated().pages.get(channel=channel)
     Page.objects.filter(pk=page.pk).update(state="sending", due_at=timezone.now() + paging.LEASE)
     assert paging.send(page.pk) is False
     night.shift(paging.LEASE)
@@ -235,7 +238,7 @@ def test_past_the_breaker_the_next_channel_does_not_wait(monkeypatch, settings, 
     breaker.breaker.cache_clear()
     settings.SMS_URL = settings.VOICE_URL = "http://127.0.0.1:9"
     letters = []
-    monkeypatch.setattr(mail, "send", lambda to, *_: letters.append(to) or "id")
+    monkeypatch.setattr(mail, "send", lambda to, *_, **_key: letters.append(to) or "id")
     of = rota()
     layer(of, clinician("Cleo"))
     policy("clinical", of, {"channels": ["sms", "email"], "between_minutes": 30})

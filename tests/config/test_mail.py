@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core import mail as post
 
 from config.integrations import breaker, mail
 from config.integrations.breaker import PartnerDown
@@ -36,3 +37,15 @@ def test_a_post_office_that_is_down_is_not_called_on_and_on(post_office: Any) ->
         with pytest.raises(PartnerDown):
             mail.send("somebody@example.org", "Hello", "Hello")
     assert post_office.calls == breaker.FAILURES
+
+
+def test_a_letter_sent_again_under_its_key_is_known_by_it(valkey: Any) -> None:
+    """A sender that was lost after the provider took it: nobody is told twice (R-INT-3)."""
+    breaker.breaker.cache_clear()
+    first = mail.send("somebody@example.org", "Hello", "Hello", key="0f1e")
+    assert mail.send("somebody@example.org", "Hello", "Hello", key="0f1e") == first
+    assert {sent.extra_headers["Message-ID"] for sent in post.outbox} == {first}
+    assert {sent.extra_headers["Idempotency-Key"] for sent in post.outbox} == {"0f1e"}
+    assert mail.send("somebody@example.org", "Hello", "Hello") != mail.send(
+        "somebody@example.org", "Hello", "Hello"
+    )
