@@ -104,6 +104,15 @@ def _identified(conversation: Conversation, patient: Patient) -> Result:
     return Result(True, _("Thank you, we know who you are."), TRIES - conversation.identity_tries)
 
 
+def forget(patient_id: int) -> None:
+    """After too many failures nobody is identified by what they typed into a chat: they are asked again."""
+    known = Conversation.objects.filter(patient=patient_id, identity_level__gt=0, customer=None)
+    with transaction.atomic():
+        for conversation in known.exclude(state="closed").select_for_update(of=("self",)):
+            conversation.identity_level = 0
+            conversation.save(update_fields=["identity_level"])
+
+
 def _failed(conversation: Conversation, patient: Patient | None) -> Result:
     conversation.identity_tries += 1
     conversation.save(update_fields=["identity_tries"])

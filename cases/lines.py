@@ -2,7 +2,8 @@
 
 Somebody who signed in is verified in what they say there, by when they said it: what we write ourselves keeps
 nobody verified. Where somebody else spoke on the same case lately, by phone for one, nobody can tell to whom an
-answer goes, and the least that is known of either counts.
+answer goes, and the least that is known of either counts. So it is with what an agent found out: it holds of the
+one who was heard then, not of whoever writes next.
 """
 
 from collections.abc import Iterable
@@ -65,7 +66,12 @@ def _playbook(case: str) -> Subquery:
 def matter_of(case: Case, threads: Iterable[Conversation], playbook: str | None = None) -> Matter:
     """The same of a case whose conversations have been read already, ``with_speaker``."""
     spoken = sorted(threads, key=_moment, reverse=True)
-    return Matter(case.patient_id, lambda figures: _line(spoken, case.patient, figures), playbook or "")
+    return Matter(
+        case.patient_id,
+        lambda figures: _line(spoken, case.patient, figures),
+        playbook or "",
+        lambda since, figures: _others(spoken, case.patient, since, figures),
+    )
 
 
 def _line(spoken: list[Conversation], patient: Patient | None, figures: Figures) -> Standing:
@@ -75,6 +81,46 @@ def _line(spoken: list[Conversation], patient: Patient | None, figures: Figures)
     known = [_known(one, patient, figures) for one in spoken[:1]]
     known += [_known(one, patient, figures) for one in spoken[1:] if _moment(one) > lately]
     return min(known, key=lambda one: one.level, default=Standing())
+
+
+def _others(
+    spoken: list[Conversation], patient: Patient | None, since: datetime, figures: Figures
+) -> Standing | None:
+    """The least that is known of whoever spoke since a verification and is not the one who was verified.
+
+    That one was last heard before it, in one conversation, by one account, and not long ago.
+    """
+    heard = [one for one in spoken if (at := _spoken(one)[0]) is not None and at > since]
+    if patient is None or not heard or _goes_on(spoken, since):
+        return None
+    then = _heard_before(heard, since) | {one.pk: _spoken(one) for one in spoken if one not in heard}
+    lately = since - timedelta(minutes=figures.verified_minutes)
+    moments = {pk: at for pk, (at, _whose) in then.items() if at is not None and at > lately}
+    bound = max(moments, key=lambda pk: moments[pk], default=None)
+    others = [one for one in heard if one.pk != bound or _spoken(one)[1] != then[bound][1]]
+    return min((_known(one, patient, figures) for one in others), key=lambda one: one.level, default=None)
+
+
+def _goes_on(spoken: list[Conversation], since: datetime) -> bool:
+    """Whether it is the one conversation there was, and its own customer who speaks in it."""
+    [first, *more] = spoken
+    return not more and first.started_at <= since and _spoken(first)[1] == first.customer_id
+
+
+def _heard_before(threads: list[Conversation], since: datetime) -> dict[Any, tuple[datetime, int | None]]:
+    """When each was last heard up to a moment, and by which account; those begun before it by a guest's coming."""
+    said = Message.objects.filter(
+        conversation__in=threads, seq__isnull=False, author_role__in=CUSTOMERS, sent_at__lte=since
+    )
+    rows = said.order_by("conversation", "-sent_at").distinct("conversation")
+    begun = {one.pk: (one.started_at, one.customer_id) for one in threads if one.started_at <= since}
+    return begun | {
+        pk: (at, whose) for pk, at, whose in rows.values_list("conversation", "sent_at", "author")
+    }
+
+
+def _spoken(conversation: Any) -> tuple[datetime | None, int | None]:
+    return conversation.spoken_at, conversation.spoken_by
 
 
 def _moment(conversation: Conversation) -> datetime:

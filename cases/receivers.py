@@ -4,12 +4,12 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from cases import cases, escalation, lines, live
+from cases import cases, chat_forms, escalation, lines, live
 from cases.models import Clock
 from cases.signals import case_changed, clock_breached
 from portal.access import System
 from portal.models import EmergencyAccess, Verification
-from portal.signals import glass_broken, sessions_ended, verification_tried
+from portal.signals import glass_broken, sessions_ended, verification_locked, verification_tried
 
 
 @receiver(sessions_ended, dispatch_uid="cases: close sockets")
@@ -39,6 +39,11 @@ def tell_of_verification(verification_id: int, purpose: str, **_: Any) -> None:
     if case is not None and row is not None:
         detail = {"passed": row.passed, "level": row.level, "how": row.how}
         cases.record(row.agent or System("chat"), case, "verification", detail)
+
+
+@receiver(verification_locked, dispatch_uid="cases: forget who was identified")
+def forget_identified(patient_id: int, **_: Any) -> None:
+    chat_forms.forget(patient_id)
 
 
 @receiver(glass_broken, dispatch_uid="cases: tell of an emergency")

@@ -106,11 +106,14 @@ Figures = VerificationRules
 
 @dataclass(frozen=True)
 class Matter:
-    """What a purpose is about. ``line`` gives the standing of whoever is on its line now, whichever agent asks."""
+    """What a purpose is about. ``line`` gives the standing of whoever is on its line now, whichever agent asks;
+    ``others`` the least that is known of whoever came onto it since a moment, None where nobody did.
+    """
 
     patient_id: int | None
     line: Callable[[Figures], Standing] = lambda figures: Standing()
     playbook: str = ""
+    others: Callable[[datetime, Figures], Standing | None] = lambda since, figures: None
 
 
 # By the word before a purpose's colon: finds the matter of a number, as far as the actor may see it.
@@ -135,7 +138,7 @@ def standing(actor: Any, patient: Patient, *, purpose: str, matter: Matter | Non
     seen = _glance(actor, patient, purpose)
     matter, best = matter or matter_of(actor, purpose), Standing()
     if matter is not None and matter.patient_id == patient.pk:
-        known = (_asked(seen.asked), matter.line(seen.figures))
+        known = [*(_still(one, seen.figures, matter) for one in seen.asked), _on_line(seen, matter)]
         best = max(known, key=lambda one: (one.level, one.caregiver is None))
         opened = _opened_by(seen.table, best.level, matter.playbook)
         best = replace(best, playbook=matter.playbook, opened=opened)
@@ -146,17 +149,18 @@ def standing(actor: Any, patient: Patient, *, purpose: str, matter: Matter | Non
 class _Seen:
     locked_until: datetime | None
     emergency: datetime | None
-    asked: dict[str, Any] | None
+    asked: list[dict[str, Any]]
     figures: Figures
     table: Table
 
 
+MOST_ASKED = 4
 FIGURES = ("verified_minutes", "identified_minutes", "written_hours")
 
 
 def _glance(actor: Any, patient: Patient, purpose: str) -> _Seen:
     """In one query, for it is asked on every page of a case: until when verification is locked, until when an
-    emergency is open to the actor, the best verification they made for this purpose, and what the rules say.
+    emergency is open to the actor, the verifications they made for this purpose, and what the rules say.
     """
     now, whose = timezone.now(), OuterRef("pk")
     locks = VerificationLock.objects.filter(patient=whose, lifted_at=None, until__gt=now)
@@ -164,7 +168,7 @@ def _glance(actor: Any, patient: Patient, purpose: str) -> _Seen:
     made = Verification.objects.filter(
         patient=whose, purpose=purpose, agent_id=actor.pk or 0, passed=True, ended_at=None, expires_at__gt=now
     )
-    asked_for = JSONObject(level="level", how="how", until="expires_at", caregiver="caregiver_id")
+    asked_for = JSONObject(level="level", how="how", at="at", until="expires_at", caregiver="caregiver_id")
     figures = VerificationRules.objects.values(all=JSONObject(**{name: name for name in FIGURES}))
     table = LevelOpens.objects.order_by().values(
         line=JSONObject(what="what", playbook="playbook", level="level")
@@ -172,7 +176,7 @@ def _glance(actor: Any, patient: Patient, purpose: str) -> _Seen:
     locked, emergency, asked, said, lines = Patient.objects.filter(pk=patient.pk).values_list(
         Subquery(locks.order_by("-until").values("until")[:1]),
         Subquery(held.order_by("-until").values("until")[:1]),
-        Subquery(made.order_by("-level", "-at").values(found=asked_for)[:1]),
+        ArraySubquery(made.order_by("-level", "-at").values(found=asked_for)[:MOST_ASKED]),
         Subquery(figures[:1]),
         ArraySubquery(table),
     )[0]
@@ -180,10 +184,21 @@ def _glance(actor: Any, patient: Patient, purpose: str) -> _Seen:
     return _Seen(locked, emergency, asked, VerificationRules(pk=1, **(said or {})), read or BEGIN_WITH)
 
 
-def _asked(found: dict[str, Any] | None) -> Standing:
-    """What the agent found out; nothing any more where it was of a caregiver whose part has ended."""
-    if found is None:
-        return Standing()
+def _still(found: dict[str, Any], figures: Figures, matter: Matter) -> Standing:
+    """What the agent found out, as far as it holds of whoever has spoken up since."""
+    asked = _asked(found)
+    other = matter.others(datetime.fromisoformat(found["at"]), figures)
+    return asked if other is None else min(asked, other, key=lambda one: (one.level, one.caregiver is None))
+
+
+def _on_line(seen: _Seen, matter: Matter) -> Standing:
+    """Whom the line shows; while it is locked, nobody by what they know."""
+    line = matter.line(seen.figures)
+    return Standing() if seen.locked_until and line.by == "chat_form" else line
+
+
+def _asked(found: dict[str, Any]) -> Standing:
+    """What one verification told; nothing any more where it was of a caregiver whose part has ended."""
     caregiver = None
     if found["caregiver"] is not None:
         caregiver = Caregiver.objects.in_force().filter(pk=found["caregiver"]).first()

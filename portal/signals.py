@@ -8,6 +8,7 @@
 | ``document_refused`` | a file failed it | ``document_id`` |
 | ``export_ready`` | a copy of a patient's data can be downloaded | ``export_id``, ``patient_id`` |
 | ``verification_tried`` | somebody tried to show who they are | ``verification_id``, ``purpose`` |
+| ``verification_locked`` | too many failures locked verification of a patient | ``patient_id`` |
 | ``glass_broken`` | a record was opened in an emergency | ``access_id``, ``purpose`` |
 | ``sessions_ended`` | sessions of a user ended (sign-out, time-out, deactivation) | ``user_id``, ``session_ids`` |
 """
@@ -20,5 +21,6 @@ document_ready = Signal()
 document_refused = Signal()
 export_ready = Signal()
 verification_tried = Signal()
+verification_locked = Signal()
 glass_broken = Signal()
 sessions_ended = Signal()

@@ -256,6 +256,8 @@ def _lock(patient: Patient) -> None:
     for purpose in ("portal_code", "verify"):
         OneTimeSecret.objects.filter(purpose=purpose, patient=patient, used_at=None).update(used_at=now)
     audit.event("verify", subjects=[patient], what="locked", outcome="denied")
+    send = signals.verification_locked.send_robust
+    transaction.on_commit(lambda: send(VerificationLock, patient_id=patient.pk))
     email, phone = (contact_holds.usable_for_delivery(patient, field) for field in ("email", "phone"))
     account_mail.tell_contact(patient, "verification_locked", to=email)
     account_mail.text_contact(patient, "verification_locked", to=phone)

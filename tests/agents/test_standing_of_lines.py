@@ -10,7 +10,8 @@ from django.utils import timezone
 from agents import context
 from cases import conversations, sending
 from cases.models import Case
-from portal.models import User
+from portal import verification
+from portal.models import User, VerificationLock
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -82,4 +83,87 @@ def test_a_guests_word_in_a_signed_in_chat_is_not_the_patients(agent: User, case
     chat = thread(case, "chat")
     assert context.standing(agent, case).level == 2
     factories.message_in(chat, "Somebody with the old ticket.", role="customer", author=None)
+    assert context.standing(agent, case).level == 0
+
+
+# --- what an agent found out holds of the one who was heard --------------------------------------------
+def guest_chat(case: Case, **kwargs: Any) -> Any:
+    chat = factories.ConversationFactory(
+        case=case, patient=case.patient, channel="chat", customer=None, **kwargs
+    )
+    factories.message_in(chat, "Hello?", role="customer", author=None)
+    return chat
+
+
+def verified_at(agent: User, case: Case, minutes: int, level: int = 2) -> None:
+    factories.verified(agent, case, level, at=timezone.now() - timedelta(minutes=minutes))
+
+
+def test_a_guest_who_comes_after_a_caller_was_verified_is_nobody(agent: User, case: Case) -> None:
+    verified_at(agent, case, 5)
+    assert context.standing(agent, case).level == 2
+    guest_chat(case)
+    assert context.standing(agent, case).level == 0
+
+
+def test_who_was_verified_in_a_chat_stays_so_in_it(agent: User, case: Case) -> None:
+    with time_machine.travel(timezone.now() - timedelta(minutes=9), tick=False):
+        chat = guest_chat(case)
+        thread(case, "email")
+    verified_at(agent, case, 5)
+    factories.message_in(chat, "The same again.", role="customer", author=None)
+    assert context.standing(agent, case).level == 2
+
+
+def test_another_thread_that_lay_still_is_not_the_one_that_was_verified(agent: User, case: Case) -> None:
+    """A caller by phone, whose call has no thread; then somebody answers an e-mail of last week."""
+    with time_machine.travel(timezone.now() - timedelta(days=7), tick=False):
+        mail = factories.ConversationFactory(case=case, patient=case.patient, channel="email", customer=None)
+        factories.message_in(mail, "From last week.", role="customer", author=None)
+        guest_chat(case)
+    verified_at(agent, case, 5)
+    factories.message_in(mail, "And now?", role="customer", author=None)
+    assert context.standing(agent, case).level == 0
+
+
+def test_a_caregiver_who_speaks_next_in_the_chat_speaks_in_their_scope(agent: User, case: Case) -> None:
+    with time_machine.travel(timezone.now() - timedelta(minutes=9), tick=False):
+        chat = thread(case, "chat")
+        says(chat, case.patient.user)
+    verified_at(agent, case, 5)
+    assert context.standing(agent, case).caregiver is None
+    caregiver = factories.caregiver_of(case.patient, "deliveries")
+    says(chat, caregiver.user)
+    standing = context.standing(agent, case)
+    assert (standing.caregiver, standing.opens("insurance")) == (caregiver, False)
+
+
+def test_whoever_came_can_be_asked_in_turn(agent: User, case: Case) -> None:
+    verified_at(agent, case, 5)
+    guest_chat(case)
+    factories.verified(agent, case, 1)
+    assert context.standing(agent, case).level == 1
+
+
+# --- the lock ------------------------------------------------------------------------------------------
+def test_too_many_failures_end_what_a_chat_knew_by_its_form(
+    agent: User, case: Case, django_capture_on_commit_callbacks: Any
+) -> None:
+    """R-CASE-3: a lock is of all channels, and what was known by knowledge alone is not known after it."""
+    chat = guest_chat(case, identity_level=1)
+    assert context.standing(agent, case).level == 1
+    wrong = {"birth_date": "1/1/1901", "last4": "0000"}
+    with django_capture_on_commit_callbacks(execute=True):
+        for _ in range(3):
+            verification.attempt(agent, patient=case.patient, purpose=f"case:{case.pk}", given=wrong)
+    assert context.standing(agent, case).level == 0
+    VerificationLock.objects.update(until=timezone.now())
+    assert context.standing(agent, case).level == 0, "they are asked again"
+    chat.refresh_from_db()
+    assert chat.identity_level == 0
+
+
+def test_a_lock_counts_at_once(agent: User, case: Case) -> None:
+    guest_chat(case, identity_level=1)
+    VerificationLock.objects.create(patient=case.patient, until=timezone.now() + timedelta(hours=1))
     assert context.standing(agent, case).level == 0
