@@ -71,7 +71,9 @@ class Demo:
                 raise Refused(f"Port {port} is taken; say make demo PORT={other}.")
 
     def reset(self) -> None:
-        """Forget everything the demo kept. The tests' folder stays."""
+        """Forget everything the demo kept. The tests' folder stays, and nobody's own database is emptied."""
+        if not embedded.is_wanted()[0]:
+            raise Refused("RESET=1 can't begin anew in DATABASE_URL: empty that database, and say make demo.")
         embedded.erase(self.engines)
         for name in OWN_DATA:
             path = self.var / name

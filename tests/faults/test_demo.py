@@ -134,3 +134,13 @@ def test_folder_that_cannot_be_written_is_one_clear_sentence(tmp_path):
     assert demo.process.wait(30) == 1
     assert demo.process.stdout is not None
     assert "is read-only" in demo.process.stdout.read()
+
+
+def test_database_of_somebody_elses_is_not_begun_anew(tmp_path):
+    """Its rows would name files that are gone."""
+    (tmp_path / "files").mkdir()
+    demo = Demo(tmp_path, free_ports(), RESET="1", DATABASE_URL="postgresql://somebody@127.0.0.1:1/theirs")
+    assert demo.process.wait(30) == 1
+    assert demo.process.stdout is not None
+    assert demo.process.stdout.read().startswith("RESET=1 can't begin anew in DATABASE_URL")
+    assert (tmp_path / "files").exists()
