@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cases import gate, live, numbers, repeats, sla, surveys, telling
 from cases.gate import Ending
-from cases.models import Case, CaseEvent, Conversation, Reason, Team
+from cases.models import Case, CaseEvent, Conversation, Reason, SlaPolicy, Team
 from cases.people import shown_name
 from cases.signals import case_changed
 from config.security.redaction import redact
@@ -211,6 +211,15 @@ def identified(actor: Any, *, case: Case, patient: Patient) -> Case:
             sla.event(case, "reclassified", actor=actor)
             note_repeat(actor, case)
     return case
+
+
+def promised_anew(actor: Any, *, patient_id: int) -> None:
+    """A patient's tier may be another now: their open cases go by what is promised to it."""
+    require(actor, "cases.work")
+    if SlaPolicy.objects.filter(active=True).exclude(customer_tier="").exists():
+        for pk in Case.objects.open().filter(patient=patient_id).values_list("pk", flat=True):
+            with transaction.atomic():
+                sla.event(locked_together([pk])[pk], "reclassified", actor=actor)
 
 
 def raise_tier(actor: Any, *, case: Case, tier: int) -> Case:

@@ -105,7 +105,7 @@ def _identified(conversation: Conversation, patient: Patient) -> Result:
 
 
 def forget(patient_id: int) -> None:
-    """After too many failures nobody is identified by what they typed into a chat: they are asked again."""
+    """After too many failures, or a merge, what was typed into a chat identifies nobody: they are asked again."""
     known = Conversation.objects.filter(patient=patient_id, identity_level__gt=0, customer=None)
     with transaction.atomic():
         for conversation in known.exclude(state="closed").select_for_update(of=("self",)):

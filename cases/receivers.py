@@ -9,7 +9,15 @@ from cases.models import Clock
 from cases.signals import case_changed, clock_breached
 from portal.access import System
 from portal.models import EmergencyAccess, Verification
-from portal.signals import glass_broken, sessions_ended, verification_locked, verification_tried
+from portal.signals import (
+    glass_broken,
+    records_merged,
+    sessions_ended,
+    verification_locked,
+    verification_tried,
+)
+
+SETTLER = System("merge of records")
 
 
 @receiver(sessions_ended, dispatch_uid="cases: close sockets")
@@ -44,6 +52,14 @@ def tell_of_verification(verification_id: int, purpose: str, **_: Any) -> None:
 @receiver(verification_locked, dispatch_uid="cases: forget who was identified")
 def forget_identified(patient_id: int, **_: Any) -> None:
     chat_forms.forget(patient_id)
+
+
+@receiver(records_merged, dispatch_uid="cases: go by the record that is left")
+def go_by_what_is_left(patient_ids: list[int], **_: Any) -> None:
+    """Who was identified for one record was not for both; and the promises are those of its tier."""
+    for patient_id in patient_ids:
+        chat_forms.forget(patient_id)
+        cases.promised_anew(SETTLER, patient_id=patient_id)
 
 
 @receiver(glass_broken, dispatch_uid="cases: tell of an emergency")

@@ -28,6 +28,7 @@ from portal.models import (
     PatientMerge,
     Verification,
 )
+from portal.signals import records_merged
 
 UNDO_FOR = timedelta(days=1)
 STAYS = {
@@ -249,6 +250,8 @@ def _refuse_torn(kept: Patient, folded: Patient) -> None:
 
 def _tell(what: str, kept: Patient, folded: Patient) -> None:
     audit.event("update", subjects=[kept, folded], what=what, objects=[kept])
+    both = [kept.pk, folded.pk]
+    transaction.on_commit(lambda: records_merged.send_robust(None, patient_ids=both))
 
 
 def lately(actor: Any) -> list[PatientMerge]:

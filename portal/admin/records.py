@@ -79,7 +79,7 @@ class PatientAdmin(WorkshopAdmin):
             {"email_index__matches": words},
         ]
         rows = [
-            Patient.objects.filter(**narrow).values_list("pk", flat=True)[: self.list_per_page]
+            Patient.objects.in_force().filter(**narrow).values_list("pk", flat=True)[: self.list_per_page]
             for narrow in asked
         ]
         return sorted({pk for found in rows for pk in found})

@@ -8,8 +8,11 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from agents import context, search
+from cases import cases
+from cases.models import Calendar, SlaPolicy
 from config.security import audit
 from portal import access_trail, emergency, levels, patient_merges, people, registration
+from portal.access import System
 from portal.models import Invitation, OneTimeSecret, Patient, User
 from portal.registration import Proofs
 from tests import factories
@@ -49,6 +52,42 @@ def test_what_was_proved_of_the_folded_record_opens_nothing_of_the_kept_one(cler
     patient_merges.merge(clerk, keep=keep, fold=fold)
     standing = levels.standing(agent, keep, purpose=f"case:{case.pk}")
     assert (standing.level, standing.emergency) == (0, None)
+
+
+def test_what_was_typed_into_a_chat_of_either_record_identifies_nobody_of_both(
+    clerk: User, agent: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    keep, fold = twins()
+    chats = []
+    for whose in (keep, fold):
+        case = CaseFactory(patient=whose)
+        chats.append(
+            ConversationFactory(
+                case=case, patient=whose, channel="chat", customer=None, identity_level=1, state="open"
+            )
+        )
+    assert levels.standing(agent, fold, purpose=f"case:{chats[1].case_id}").level == 1
+    with django_capture_on_commit_callbacks(execute=True):
+        patient_merges.merge(clerk, keep=keep, fold=fold)
+    for chat in chats:
+        assert levels.standing(agent, keep, purpose=f"case:{chat.case_id}").level == 0
+
+
+def test_the_clocks_of_both_go_by_the_tier_that_is_left(
+    clerk: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    always = Calendar.objects.create(code="always", name="Always", always_open=True)
+    for tier, hours in (("", 24), ("priority", 2)):
+        policy = SlaPolicy.objects.create(name=f"Of {tier}", customer_tier=tier)
+        policy.targets.create(kind="resolution", within=timedelta(hours=hours), calendar=always)
+    keep, fold = PatientFactory(**SAME), PatientFactory(**SAME, tier="priority")
+    with django_capture_on_commit_callbacks(execute=True):
+        case = cases.open_case(System("portal"), channel="portal", patient=keep)
+        record = patient_merges.merge(clerk, keep=keep, fold=fold)
+    assert case.clocks.get(kind="resolution").within == timedelta(hours=2)
+    with django_capture_on_commit_callbacks(execute=True):
+        patient_merges.undo(clerk, record=record)
+    assert case.clocks.get(kind="resolution").within == timedelta(hours=24)
 
 
 def test_ways_in_that_were_sent_for_the_folded_record_are_void(clerk: User) -> None:

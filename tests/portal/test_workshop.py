@@ -186,7 +186,7 @@ def test_export_has_no_formula_for_a_spreadsheet():
 
 def test_search_by_surname_phone_or_account_is_on_the_trail(staff_client):
     patient = PatientFactory(last_name="Quarrington", phone="512-555-0177")
-    PatientFactory()
+    PatientFactory(last_name="Quarrington", phone="512-555-0177", merged_into=patient)
     client = staff_client("supervisor")
     for words in ("quarrington", "(512) 555 0177", patient.email):
         answer = client.post(reverse("admin:portal_patient_find"), {"words": words})
