@@ -3,7 +3,8 @@
 Words are looked up as keyed digests, so nothing that somebody types reaches the database in plain, but numbers
 of our own shape. All words of a search stand in one place: the subject, one message, or the patient's name;
 ``from:`` ties a name to words said. Each place is asked off its index for one page, from where the last page
-ended, and the pages are merged: the first costs the same among a thousand cases as among a million.
+ended, and the pages are merged: the first costs the same among a thousand cases as among a million. A word that
+many say stands among the cases spoken of last; one that few say is looked up by itself, and the cases after it.
 """
 
 import re
@@ -25,9 +26,11 @@ from config.security import normal
 from config.security.blind import words as words_of
 from portal import numbers
 from portal.access import PERMISSIONS, STAFF_REALM, require
-from portal.models import Patient, RoleGrant, User
+from portal.models import Order, Patient, RoleGrant, User
 
 PAGE = 20
+RECENT = 500
+MOST_RARE = 5_000
 MOST_READ = 400  # messages opened in search of quoted words, for one page
 PART = re.compile(r'(?:([A-Za-z_]+):)?(?:"([^"]*)"|(\S+))')
 DAYS_AGO = re.compile(r"(\d{1,3})d")
@@ -175,7 +178,12 @@ def _channel(actor: Any, value: str) -> Q:
 def _order(actor: Any, value: str) -> Q:
     if not numbers.is_shaped(value):
         raise WrongSearch(_("order: wants an order number like DME-10001-4."))
-    return Q(order__number=value.upper())
+    return _of_order(value.upper())
+
+
+def _of_order(number: str) -> Q:
+    """Named by its key: that there is none is known without looking at a case."""
+    return Q(order=Order.objects.filter(number=number).values_list("pk", flat=True).first() or 0)
 
 
 def _before(actor: Any, value: str) -> Q:
@@ -221,25 +229,66 @@ def page(actor: Any, query: Query, *, after: str = "", size: int = PAGE) -> Page
         return Page([], "")
     base = Case.objects.visible_to(actor).filter(*query.narrow).select_related("reason", "patient")
     ordered = _beyond(base, after).order_by("-last_contact_at", "-pk")
-    places = [ordered.filter(number=query.number), ordered.filter(order__number=query.number)]
-    if not query.number:
-        places = list(_places(actor, ordered, query))
-    found = {case.pk: case for place in places for case in _read(place, query, size + 1)}
+    found = {case.pk: case for case in _found(actor, ordered, query, after, size + 1)}
     merged = sorted(found.values(), key=lambda case: (case.last_contact_at, case.pk), reverse=True)
     return Page(merged[:size], _place(merged[size - 1]) if len(merged) > size else "")
 
 
-def _places(actor: Any, ordered: Cases, query: Query) -> Iterator[Cases]:
-    """Where the words may stand."""
-    text = query.text
-    if not words_of(text):
-        yield ordered
+def _found(actor: Any, ordered: Cases, query: Query, after: str, most: int) -> Iterator[Case]:
+    """A page of each place where what was typed may stand."""
+    if query.number:
+        yield from ordered.filter(number=query.number)[:most]
+        yield from ordered.filter(_of_order(query.number))[:most]
         return
-    yield ordered.filter(subject_tokens__matches=text)
-    yield ordered.filter(Exists(_messages(text).filter(conversation__case=OuterRef("pk"))))
+    if not words_of(query.text):
+        yield from ordered[:most]
+        return
+    lately = _lately(actor, after)
+    for place in PLACES:
+        yield from _of_place(place(query.text), ordered, query, lately, most)
     if not query.phrases:
-        people = Patient.objects.visible_to(actor).filter(name_tokens__matches=text)
-        yield ordered.filter(patient__in=people.order_by().values("pk"))
+        people = Patient.objects.visible_to(actor).filter(name_tokens__matches=query.text)
+        yield from ordered.filter(patient__in=people.order_by().values("pk"))[:most]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where words may stand: a condition on the cases, and the keys of all cases that have it, off its index."""
+
+    condition: Any
+    keys: QuerySet[Any]
+
+
+def _subject(text: str) -> Place:
+    said = Q(subject_tokens__matches=text)
+    return Place(said, Case.objects.filter(said).values_list("pk", flat=True))
+
+
+def _message(text: str) -> Place:
+    said = Exists(_messages(text).filter(conversation__case=OuterRef("pk")))
+    return Place(said, _messages(text).values_list("conversation__case", flat=True))
+
+
+PLACES = (_subject, _message)
+
+
+def _lately(actor: Any, after: str) -> datetime | None:
+    """When the last of RECENT cases was spoken of, from ``after`` on; None where there are no more than these."""
+    cases = _beyond(Case.objects.visible_to(actor), after).order_by("-last_contact_at", "-pk")
+    return cases.values_list("last_contact_at", flat=True)[RECENT : RECENT + 1].first()
+
+
+def _of_place(place: Place, ordered: Cases, query: Query, lately: datetime | None, most: int) -> list[Case]:
+    """A page. No guess of the database's at how many say a word has a say in how it is read."""
+    if lately is None:
+        return _read(ordered.filter(place.condition), query, most)
+    found = _read(ordered.filter(place.condition, last_contact_at__gte=lately), query, most)
+    if len(found) >= most:
+        return found
+    keys = list(place.keys.order_by()[: MOST_RARE + 1])
+    if len(keys) > MOST_RARE:
+        return _read(ordered.filter(place.condition), query, most)
+    return _read(ordered.filter(pk__in={key for key in keys if key}), query, most)
 
 
 def _messages(text: str) -> QuerySet[Message]:

@@ -211,6 +211,8 @@ class Case(models.Model):
             ),
             models.Index(fields=["-last_contact_at", "-id"], condition=~Q(state="closed"), name="open_cases"),
             models.Index(fields=["-last_contact_at", "-id"], name="cases_by_last_contact"),
+            models.Index(fields=["channel", "-last_contact_at", "-id"], name="cases_by_channel"),
+            models.Index(fields=["-last_contact_at", "-id"], condition=Q(priority=1), name="urgent_cases"),
             models.Index(
                 fields=["-last_contact_at", "-id"],
                 condition=Q(owner=None) & ~Q(state="closed"),

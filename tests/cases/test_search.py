@@ -150,8 +150,13 @@ def test_odd_words_find_nothing(agent: User, typed: str) -> None:
     assert found(agent, typed) == set()
 
 
-def test_pages_join_without_gap_or_double(agent: User) -> None:
+@pytest.mark.parametrize(("recent", "rare"), [(500, 5000), (2, 5000), (2, 0), (1, 1)])
+def test_pages_join_without_gap_or_double(
+    agent: User, recent: int, rare: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also where cases share one moment, and where the words stand in several places."""
+    monkeypatch.setattr(search, "RECENT", recent)
+    monkeypatch.setattr(search, "MOST_RARE", rare)
     same = timezone.now().replace(microsecond=0)
     made = set()
     for index in range(7):
@@ -191,36 +196,76 @@ def test_what_is_typed_never_reaches_the_database_in_plain(agent: User) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["mask leaks", "from:diaz mask", "from:diaz", "C-10007-1", "is:closed", "tag:vip", "before:30d"]
+    "typed",
+    [
+        "mask leaks",
+        "from:diaz mask",
+        "from:diaz",
+        "C-10007-1",
+        "is:closed",
+        "tag:vip",
+        "before:30d",
+        "is:urgent",
+        "channel:sms",
+    ],
 )
 def test_every_search_is_read_off_indexes(agent: User, typed: str) -> None:
     Tag.objects.create(name="vip")
     case_saying("mask")
-    query = search.parse(agent, typed)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-    base = Case.objects.visible_to(agent).filter(*query.narrow).order_by("-last_contact_at", "-pk")
-    places = [base.filter(number=query.number)] if query.number else list(search._places(agent, base, query))
-    for place in places:
-        plan = place[:21].explain()
+    for plan in plans(agent, typed):
         assert "Seq Scan on cases_case " not in plan, plan
         assert "Seq Scan on cases_message" not in plan, plan
         assert "Seq Scan on portal_patient" not in plan, plan
 
 
+def plans(agent: User, typed: str) -> list[str]:
+    """How the database reads what a search asks of it."""
+    with CaptureQueriesContext(connection) as made:
+        search.page(agent, search.parse(agent, typed))
+    asked = [query["sql"] for query in made if "cases_" in query["sql"] and query["sql"].startswith("SELECT")]
+    found = []
+    with connection.cursor() as cursor:
+        for sql in asked:
+            cursor.execute(f"EXPLAIN {sql}")
+            found.append("\n".join(row[0] for row in cursor.fetchall()))
+    return found
+
+
+KEYS = 'SELECT "cases_conversation"."case_id"'
+
+
 @pytest.mark.django_db(transaction=True)
-def test_a_common_word_is_not_gathered_to_its_last_message(agent: User, owner_db: psycopg.Connection) -> None:
+def test_a_common_word_is_not_gathered_to_its_last_message(
+    agent: User, owner_db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where a word stands in nearly every message, its first page reads a page of cases, whatever there is."""
+    monkeypatch.setattr(search, "RECENT", 100)
     cases = [case_saying("refund") for _ in range(300)]
     owner_db.execute("ANALYZE cases_case, cases_message, cases_conversation")
-    [*_others, place] = list(search._places(agent, _by_contact(agent), search.parse(agent, "refund")))[:2]
-    plan = place[:21].explain(analyze=True, timing=False)
-    assert "cases_by_last_contact" in plan, plan
+    with CaptureQueriesContext(connection) as made:
+        assert len(search.page(agent, search.parse(agent, "refund")).cases) == search.PAGE
+    assert not [query for query in made if query["sql"].startswith(KEYS)]
     assert len(cases) == Message.objects.count()
 
 
-def _by_contact(agent: User) -> Any:
-    return Case.objects.visible_to(agent).order_by("-last_contact_at", "-pk")
+def test_a_rare_word_is_looked_up_and_not_walked_to(agent: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many cases came after the one that says it, and whatever the database guesses of it."""
+    monkeypatch.setattr(search, "RECENT", 3)
+    ago = timezone.now() - timedelta(days=40)
+    old, subject = (
+        case_saying("quartz", last_contact_at=ago),
+        case_saying("x", subject="Quartz", last_contact_at=ago),
+    )
+    for _ in range(6):
+        case_saying("refund")
+    assert found(agent, "quartz") == {old.number, subject.number}
+    assert found(agent, '"quartz"') == {old.number, subject.number}
+    assert found(agent, "quartz before:30d") == {old.number, subject.number}
+    assert found(agent, "quartz after:30d") == set()
+    monkeypatch.setattr(search, "MOST_RARE", 0)
+    assert found(agent, "quartz") == {old.number, subject.number}, "too many to look up one by one"
 
 
 @pytest.mark.parametrize("role", ["warehouse", "technician", "administrator", "patient"])
