@@ -20,6 +20,7 @@ from cases import frames, history, live, waiting_line
 from cases.collector import Collector
 from cases.lanes import Lane
 from cases.models import Case, Conversation
+from cases.nodes import Nodes
 from cases.people import out_of_part, shown_name
 from cases.rates import Rates
 from portal import doors
@@ -105,6 +106,7 @@ class Hub:
         self.desk_lane = Lane("desk", width=4)
         self.rates = Rates(settings.CHAT_MESSAGES_PER_10_S)
         self.topics: dict[str, Topic] = {}
+        self.nodes = Nodes(live.SILENCE_SECONDS)
         self.readers: set[Reader] = set()
         self.consoles: set[Reader] = set()
         self._reader_lane = Lane("reader")
@@ -146,15 +148,18 @@ class Hub:
             return
         if not topic.readers:
             del self.topics[name]
+            self.nodes.forget(name)
         if role not in topic.readers.values():
             live.say(frames.presence(topic.id, role, False))
 
     # --- hints -------------------------------------------------------------------------------------
     def take(self, hint: live.Hint) -> None:
+        if hint.node != live.NODE:
+            self.nodes.hear(hint.node, self.loop.time())
         self.moved(hint.moved)
         for frame in hint.said:
             if topic := self.topics.get(frame["conversation"]):
-                self._tell_said(topic, frame)
+                self._tell_said(topic, frame, hint.node)
         for user, frame in hint.told:
             self._tell_user(user, frame)
         if hint.sessions:
@@ -164,7 +169,9 @@ class Hub:
             if self._newsing is None:
                 self._newsing = self.loop.create_task(self._tell_news())
 
-    def _tell_said(self, topic: Topic, frame: frames.Frame) -> None:
+    def _tell_said(self, topic: Topic, frame: frames.Frame, node: str) -> None:
+        if frame["type"] == "presence" and node != live.NODE:
+            self.nodes.note(node, frame)
         left = frame["type"] == "presence" and not frame["online"]
         if left and frame["role"] in topic.readers.values():
             live.say(frame | {"online": True})  # the last of them on another node, but not the last of all
@@ -253,6 +260,7 @@ class Hub:
                 await self._look_at_sessions()
                 await self._look_at_rights()
                 await self._look_at_conversations()
+                self._look_at_nodes()
             except Exception as error:
                 logger.warning("Conversations can't be looked at: %s.", type(error).__name__)
 
@@ -285,6 +293,13 @@ class Hub:
                 self.moved([str(conversation)])
         if states:
             self.take(live.Hint(states=states, queue=True))
+
+    def _look_at_nodes(self) -> None:
+        """Who was there on a node that fell silent is not known to be there any more."""
+        for name, role, there in self.nodes.look(self.loop.time()):
+            topic = self.topics.get(name)
+            if topic and (there or role not in topic.readers.values()):
+                topic.tell(frames.line(frames.presence(topic.id, role, there)))
 
 
 def _glance(ids: list[uuid.UUID]) -> list[tuple[Any, ...]]:

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 class Hint:
     """What may have changed. Frames in ``said`` are typing, read marks and presence: nobody stores those here.
 
-    Those in ``told`` are for the consoles of one user each.
+    Those in ``told`` are for the consoles of one user each. ``node`` is who says it.
     """
 
     moved: set[str] = field(default_factory=set)
@@ -42,6 +42,7 @@ class Hint:
     said: list[dict[str, Any]] = field(default_factory=list)
     told: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     queue: bool = False
+    node: str = NODE
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in (*LISTS, "queue"))
@@ -57,7 +58,7 @@ class Hint:
 
     def packed(self) -> dict[str, Any]:
         lists = {name: list(getattr(self, name)) for name in LISTS}
-        return {"type": "live.hint", "node": NODE, "queue": self.queue, **lists}
+        return {"type": "live.hint", "node": self.node, "queue": self.queue, **lists}
 
     @classmethod
     def unpacked(cls, message: dict[str, Any]) -> "Hint":
@@ -69,6 +70,7 @@ class Hint:
             list(message["said"]),
             [(user, frame) for user, frame in message["told"]],
             message["queue"],
+            message["node"],
         )
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from cases import live
 from cases.channels import chat as chats
+from cases.nodes import Nodes
 from tests.cases.wire import Chat, socket_of
 from tests.factories import UserFactory
 from tests.people import signed_in
@@ -63,6 +64,38 @@ def test_a_node_that_goes_away_says_so_to_every_socket() -> None:
         assert going.process is not None
         assert going.process.wait(10) in {0, -signal.SIGTERM}
     assert stored["seq"] == 1
+
+
+def test_whoever_was_on_a_node_that_crashed_is_not_there_any_more(server: Server) -> None:
+    """Nobody says goodbye for them. After a silence the others are told the truth."""
+    with serving() as crashing:
+        chat = Chat.begin(server)
+        desk = socket_of(signed_in(UserFactory(roles=["agent"])), crashing, "/ws/console/", chat.id)
+        with chat.socket() as visitor, desk as agent:
+            visitor.wait("state")
+            time.sleep(1)
+            agent.put("join")
+            assert visitor.wait("presence", role="agent")["online"] is True
+            crashing.kill()
+            assert visitor.wait("presence", seconds=40, role="agent")["online"] is False
+
+
+def test_presence_lapses_with_its_node_and_holds_again_with_it() -> None:
+    nodes = Nodes(patience=16)
+    said = {"conversation": "c", "role": "agent", "online": True}
+    for node in ("one", "two"):
+        nodes.hear(node, 0)
+        nodes.note(node, said)
+    nodes.hear("two", 10)
+    assert nodes.look(17) == []  # on the other node there is one still
+    assert nodes.look(27) == [("c", "agent", False)]
+    assert nodes.look(28) == []
+    nodes.hear("one", 30)
+    assert nodes.look(31) == [("c", "agent", True)]
+    nodes.note("one", said | {"online": False})
+    assert not nodes.has("c", "agent")
+    nodes.forget("c")
+    assert nodes.look(90) == []
 
 
 def test_nothing_of_what_is_said_is_on_the_channel_layer(server: Server) -> None:
