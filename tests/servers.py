@@ -17,12 +17,15 @@ START_SECONDS = 40
 
 @dataclass
 class Server:
-    """One uvicorn on a free port of loopback. ``environment`` goes on top of this process's own."""
+    """One uvicorn on a free port of loopback. ``environment`` goes on top of this process's own; ``wrapper`` is
+    what runs it, where that is not we.
+    """
 
     environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
     log: Path | None = None
     app: str = "config.asgi:application"
+    wrapper: list[str] = field(default_factory=list)
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -39,7 +42,7 @@ class Server:
     def start(self) -> "Server":
         self.port = self.port or free_port()
         output = self.log.open("ab") if self.log else subprocess.DEVNULL
-        command = [sys.executable, "-m", "uvicorn", self.app, "--port", str(self.port)]
+        command = [*self.wrapper, sys.executable, "-m", "uvicorn", self.app, "--port", str(self.port)]
         command += ["--lifespan", "off", "--no-access-log", "--ws-max-size", str(256 * 1024)]
         environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"} | self.environment
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)

@@ -9,7 +9,7 @@ import os
 import random
 import signal
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import pytest
 import redis
@@ -17,12 +17,14 @@ import redis
 from config import embedded
 from tests.faults.checker import faults
 from tests.faults.clients import Account, Client, Frame
-from tests.rig import Rig, rigged
+from tests.faults.machines import again, clock_off, full_disk, may_mount
+from tests.rig import Rig
 from tests.servers import Server
 
 SEEDS = range(int(os.environ.get("SEEDS", "2")))
 SENDERS, READERS, MESSAGES = 3, 2, 40
 PACE = 0.08
+CANARY = "a1c-seven-point-two"
 CALM_SECONDS = 30.0
 WHOLE_SECONDS = 120.0
 
@@ -30,19 +32,11 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 Fault = Callable[[Rig, random.Random], Awaitable[None]]
 
 
-@pytest.fixture(scope="module")
-def rig() -> Iterator[Rig]:
-    with rigged() as rig:
-        rig.node()
-        rig.node()
-        yield rig
-
-
 async def kill_web(rig: Rig, dice: random.Random) -> None:
     """kill -9 of a node, three times, at any moment of its work."""
     for _ in range(3):
         await asyncio.sleep(dice.uniform(0.3, 1.0))
-        await _again(dice.choice(rig.nodes))
+        await again(dice.choice(rig.nodes))
 
 
 async def kill_before_commit(rig: Rig, dice: random.Random) -> None:
@@ -51,7 +45,7 @@ async def kill_before_commit(rig: Rig, dice: random.Random) -> None:
         owner.execute(SLOW)
         try:
             await asyncio.sleep(dice.uniform(0.5, 0.9))
-            await _again(dice.choice(rig.nodes))
+            await again(dice.choice(rig.nodes))
         finally:
             owner.execute("DROP TRIGGER slow ON cases_message")
 
@@ -65,7 +59,7 @@ async def kill_after_commit(rig: Rig, dice: random.Random) -> None:
         node.kill(signal.SIGSTOP)
         await asyncio.sleep(0.5)
         # First the node: what stands still may hold a lock that the trigger's end would wait for.
-        await _again(node)
+        await again(node)
         owner.execute("DROP TRIGGER slow ON cases_message")
 
 
@@ -115,13 +109,6 @@ async def cut_backends(rig: Rig, dice: random.Random) -> None:
             owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'dme_app'")
 
 
-async def _again(node: Server) -> None:
-    """Kill a node and start it at the same address."""
-    node.kill()
-    await asyncio.to_thread(node.process.wait, 20)  # type: ignore[union-attr]
-    await asyncio.to_thread(node.start)
-
-
 FAULTS = [
     kill_web,
     kill_before_commit,
@@ -132,6 +119,8 @@ FAULTS = [
     restart_postgres_immediately,
     restart_postgres_fast,
     cut_backends,
+    clock_off,
+    pytest.param(full_disk, marks=pytest.mark.skipif(not may_mount(), reason="nobody may mount here")),
 ]
 
 
@@ -143,6 +132,7 @@ def test_promises_hold_through(rig: Rig, fault: Fault, seed: int) -> None:
     with rig.database() as database:
         assert faults(account, database) == [], f"seed {seed}"
     assert len(account.acknowledged) == SENDERS * MESSAGES, "all went through in the end"
+    assert [log for log in rig.var.rglob("*.log") if CANARY in log.read_text(errors="replace")] == []
 
 
 async def _run(rig: Rig, fault: Fault, dice: random.Random) -> Account:
@@ -163,7 +153,7 @@ async def _run(rig: Rig, fault: Fault, dice: random.Random) -> Account:
 
 async def _talk(client: Client, dice: random.Random) -> None:
     for n in range(MESSAGES):
-        await client.say(f"{client.name} says {n}")
+        await client.say(f"{client.name} says {CANARY} {n}")
         await asyncio.sleep(dice.uniform(0, 2 * PACE))
 
 
