@@ -46,7 +46,7 @@ def offered(actor: Any, case: Case, *, language: str = "", query: str = "") -> l
     wanted = language or wording.language_of(case)
     found = CannedReply.objects.filter(active=True, language__in={wanted, "en"}).prefetch_related("teams")
     teams = wording.teams_of(actor, case)
-    fit = [reply for reply in found if wording.fits(reply, channel=case.channel, teams=teams)]
+    fit = [reply for reply in found if _fits(reply, case, teams)]
     spoken = wording.in_language((reply for reply in fit if _is_about(reply, case)), wanted, "shortcut")
     ranked = [(rank, reply) for reply in spoken if (rank := _rank(reply, query)) is not None]
     return [reply for _rank_of, reply in sorted(ranked, key=_first)]
@@ -54,7 +54,13 @@ def offered(actor: Any, case: Case, *, language: str = "", query: str = "") -> l
 
 def may_use(actor: Any, case: Case, reply: CannedReply) -> bool:
     """Whether a reply is for this case's channel and one of the teams at hand."""
-    return wording.fits(reply, channel=case.channel, teams=wording.teams_of(actor, case))
+    return _fits(reply, case, wording.teams_of(actor, case))
+
+
+def _fits(reply: CannedReply, case: Case, teams: set[int]) -> bool:
+    """What is written on a call is read in the portal."""
+    channels = ("phone", "portal") if case.channel == "phone" else (case.channel,)
+    return any(wording.fits(reply, channel=channel, teams=teams) for channel in channels)
 
 
 def _is_about(reply: CannedReply, case: Case) -> bool:

@@ -258,8 +258,8 @@ class Ledger:
 
     @property
     def answers(self) -> list[int]:
-        """Replies of ours in the portal, which the patient has to hear of elsewhere."""
-        said = (each for each in self.entries if each.page.channel == "portal" and each.draft.kind == "reply")
+        """Replies of ours that no open window shows: they are carried to their reader, or the reader told of them."""
+        said = (each for each in self.entries if each.page.channel != "chat" and each.draft.kind == "reply")
         return [each.id for each in said if each.draft.author.is_staff]
 
     def _attach(self) -> None:

@@ -1,6 +1,9 @@
-"""Telling patients that a message waits, without a word of what it says (R-SHIP-3)."""
+"""What goes out to patients for a reply of ours: by e-mail and text message the reply itself, whose words were
+judged when it was stored (cases/sending.py); else that a message waits, without a word of what it says (R-SHIP-3).
+"""
 
 import contextlib
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
@@ -9,10 +12,12 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
-from cases.models import Notice
+from cases.channels import email, sms
+from cases.models import Conversation, Message, Notice
 from config.integrations import mail
 from config.integrations.breaker import PartnerDown, PartnerRefuses
 from portal import consent, contact_holds
+from portal.access import System
 from portal.models import Patient
 
 MOST_TRIES = 20
@@ -25,7 +30,9 @@ def send(notice_id: int) -> bool:
     with transaction.atomic():
         due = Notice.objects.select_for_update(skip_locked=True, of=("self",))
         notice = (
-            due.select_related("message__conversation__patient").filter(pk=notice_id, state="due").first()
+            due.select_related("message__conversation__patient", "message__conversation__case")
+            .filter(pk=notice_id, state="due")
+            .first()
         )
         if notice is None:
             return False
@@ -38,23 +45,47 @@ def send(notice_id: int) -> bool:
 
 
 def _told(notice: Notice) -> str:
-    patient = notice.message.conversation.patient
-    address = contact_holds.usable_for_delivery(patient, "email") if patient is not None else ""
-    if patient is None or not address or not _wanted(patient):
-        return "skipped"
+    """What became of it. Who wrote a reply that nobody gets is told so on the case."""
+    conversation = notice.message.conversation
+    carry = CARRIERS.get(conversation.channel)
+    patient = conversation.patient
     try:
-        mail.send(address, *_in_words(patient))
+        sent = patient is not None and (carry(notice.message, patient) if carry else _announced(patient))
+        state = "sent" if sent else "skipped"
     except PartnerRefuses:
-        return "failed"
+        state = "failed"
     except PartnerDown:
-        return "failed" if notice.tries >= MOST_TRIES else "due"
-    return "sent"
+        state = "failed" if notice.tries >= MOST_TRIES else "due"
+    if carry and state in {"skipped", "failed"}:
+        _not_carried(conversation)
+    return state
+
+
+CARRIERS: dict[str, Callable[[Message, Patient], bool]] = {"email": email.deliver, "sms": sms.deliver}
+
+
+def _not_carried(conversation: Conversation) -> None:
+    from cases import conversations  # the thread is written by its own rules, whose writer asks this module
+
+    words = _(
+        "The last reply did not go out: there is nobody it may be sent to on this channel, or they refused it."
+    )
+    conversations.note(System("mail"), conversation=conversation, body=words)
+
+
+def _announced(patient: Patient) -> bool:
+    address = contact_holds.usable_for_delivery(patient, "email")
+    if not address or not _wanted(patient):
+        return False
+    mail.send(address, *_in_words(patient))
+    return True
 
 
 def _wanted(patient: Patient) -> bool:
     """Whoever chose e-mail or the portal to be reached by, and did not say no to it."""
-    refused = consent.standing(patient).get(("email", "orders"))
-    return patient.preferred_channel in {"email", "portal"} and (refused is None or refused.granted)
+    return patient.preferred_channel in {"email", "portal"} and not consent.refuses(
+        patient, "email", "orders"
+    )
 
 
 def _in_words(patient: Patient) -> tuple[str, str]:

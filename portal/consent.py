@@ -30,6 +30,12 @@ def allows(patient: Patient, channel: str, topic: str) -> bool:
     return row is not None and row.granted
 
 
+def refuses(patient: Patient, channel: str, topic: str) -> bool:
+    """Whether the patient said no. Silence is none: an answer goes out where they wrote to us."""
+    row = standing(patient).get((channel, topic))
+    return row is not None and not row.granted
+
+
 def choose(actor: Any, *, patient: Patient, choices: Mapping[Choice, bool], source: str = "portal") -> int:
     """Write down what changed of the patient's choices; how many rows that took."""
     require(actor, "portal.use" if source == "portal" else "patients.change", patient)

@@ -1,4 +1,6 @@
-"""E-mail as it comes in: whom it is to, who wrote it, and what they wrote above what they quoted."""
+"""E-mail as it comes in: whom it is to, who wrote it, and what they wrote above what they quoted. And a reply of
+ours on its way out.
+"""
 
 import email
 import email.policy
@@ -6,6 +8,15 @@ import re
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import getaddresses, parseaddr
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from cases.models import Message
+from config.integrations import mail
+from portal import consent, contact_holds
+from portal.models import Patient
 
 LONGEST = 10_000
 QUOTED = re.compile(
@@ -48,7 +59,7 @@ def _parsed(raw: bytes) -> Mail:
     message_id = str(message.get("Message-ID", "")).strip()[:160]
     if not text or not message_id:
         raise Unreadable
-    addresses = tuple(address.casefold() for _name, address in getaddresses(named) if address)
+    addresses = tuple(address.casefold() for _who, address in getaddresses(named) if address)
     return Mail(message_id, parseaddr(str(message.get("From", "")))[1].casefold(), addresses, text)
 
 
@@ -62,3 +73,20 @@ def _own_words(message: EmailMessage) -> str:
     quoted = QUOTED.search(text)
     own = text[: quoted.start()] if quoted else text
     return own.replace("\0", "").strip()[:LONGEST]
+
+
+def deliver(message: Message, patient: Patient) -> bool:
+    """Whether it went. Not to the dead, nor to whoever refused mail. Raises PartnerDown or PartnerRefuses."""
+    address = contact_holds.usable_for_delivery(patient, "email")
+    if not address or patient.deceased_on is not None or consent.refuses(patient, "email", "orders"):
+        return False
+    mail.send(address, _subject(message, patient), message.body, key=f"reply-{message.pk}")
+    return True
+
+
+def _subject(message: Message, patient: Patient) -> str:
+    """Nothing of what it is about."""
+    case = message.conversation.case
+    with translation.override(patient.language):
+        told = {"supplier": settings.SUPPLIER_NAME, "number": case.number if case else ""}
+        return _("%(supplier)s: your case %(number)s") % told

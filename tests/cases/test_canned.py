@@ -339,3 +339,10 @@ def test_a_checklist_goes_out_below_the_text() -> None:
 def test_only_the_desk_fills_them() -> None:
     with pytest.raises(PermissionDenied):
         canned.fill(UserFactory(roles=["qa"]), reply("x"), CaseFactory())
+
+
+def test_on_a_call_what_is_written_is_read_in_the_portal() -> None:
+    kept("Hello {patient_first_name}", "p", channels=["portal"])
+    kept("Hello {patient_first_name}", "c", channels=["chat"])
+    case = CaseFactory(channel="phone")
+    assert [one.shortcut for one in canned.offered(UserFactory(roles=["agent"]), case)] == ["p"]

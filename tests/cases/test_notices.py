@@ -68,3 +68,59 @@ def test_notes_and_chats_need_no_notice() -> None:
     conversations.note(agent, conversation=ConversationFactory(), body="Note")
     conversations.reply(agent, conversation=ConversationFactory(channel="chat"), body="Here")
     assert not Notice.objects.exists()
+
+
+# --- what carries the reply itself ---------------------------------------------------------------------
+@pytest.fixture
+def texts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
+    """What went to the telephone company."""
+    sent: list[tuple[str, str, str]] = []
+    monkeypatch.setattr("config.integrations.sms.send", lambda to, text, key: sent.append((to, text, key)))
+    return sent
+
+
+WORDS = "Your order is on its way."
+
+
+def said_on(channel: str, **patient: object) -> Notice:
+    conversation = ConversationFactory(channel=channel, patient=PatientFactory(**patient))
+    conversations.reply(UserFactory(roles=["agent"]), conversation=conversation, body=WORDS)
+    return Notice.objects.get()
+
+
+def test_a_reply_by_mail_is_carried_once() -> None:
+    notice = said_on("email", email="kim@example.org", first_name="Kim")
+    assert notices.send(notice.pk)
+    assert not notices.send(notice.pk)
+    [letter] = mail.outbox
+    assert (letter.to, letter.body) == (["kim@example.org"], WORDS)
+    assert "Kim" not in letter.subject
+    assert f"reply-{notice.message_id}@" in letter.extra_headers["Message-ID"]
+
+
+def test_a_reply_by_text_message_is_carried(texts: list[tuple[str, str, str]]) -> None:
+    notice = said_on("sms", phone="+15125550143")
+    assert notices.send(notice.pk)
+    assert texts == [("+15125550143", WORDS, f"reply-{notice.message_id}")]
+
+
+@pytest.mark.parametrize("why", ["no number", "stop", "died"])
+def test_a_reply_that_nobody_gets_is_told_on_the_case(why: str, texts: list[tuple[str, str, str]]) -> None:
+    notice = said_on("sms", phone="" if why == "no number" else "+15125550143")
+    patient = notice.message.conversation.patient
+    if why == "stop":
+        Consent.objects.create(patient=patient, channel="sms", topic="orders", granted=False, source="stop")
+    elif why == "died":
+        patient.deceased_on = timezone.localdate()
+        patient.save()
+    assert not notices.send(notice.pk)
+    notice.refresh_from_db()
+    assert (notice.state, texts) == ("skipped", [])
+    note = notice.message.conversation.messages.get(kind="note")
+    assert note.body.startswith("The last reply did not go out")
+
+
+def test_what_is_written_on_a_call_is_announced_like_a_message_in_the_portal() -> None:
+    assert notices.send(said_on("phone", email="kim@example.org").pk)
+    [letter] = mail.outbox
+    assert WORDS not in letter.body
