@@ -68,6 +68,8 @@ def field(bound: BoundField, *, autocomplete: str = "", help: str = "", css: str
             "kind": kind,
             "widget": bound.as_widget(attrs=attrs),
             "help": help or bound.help_text,
+            # A form may leave it to a rule to ask for what is missing.
+            "optional": getattr(bound.field, "optional", not bound.field.required),
         },
     )
 

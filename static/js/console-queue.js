@@ -91,7 +91,7 @@ export class Queue {
   }
 
   all() {
-    globalThis.htmx.ajax("GET", this.address(), { target: "#queue", swap: "innerHTML" });
+    globalThis.htmx.ajax("GET", this.address(), { source: "#queue", target: "#queue", swap: "innerHTML" });
   }
 
   mark() {
@@ -156,7 +156,7 @@ export class Queue {
   counted() {
     this.railTimer ??= setTimeout(() => {
       this.railTimer = null;
-      globalThis.htmx.ajax("GET", `${this.desk.dataset.rail}?view=${this.desk.dataset.view}`, { target: "#rail", swap: "innerHTML" });
+      globalThis.htmx.ajax("GET", `${this.desk.dataset.rail}?view=${this.desk.dataset.view}`, { source: "#rail", target: "#rail", swap: "innerHTML" });
     }, RAIL_EVERY);
   }
 

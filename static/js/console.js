@@ -161,7 +161,7 @@ function renewHead() {
 }
 
 function openCase(number) {
-  globalThis.htmx.ajax("GET", desk.dataset.case.replace("NUMBER", number), { target: "#main", swap: "innerHTML" });
+  globalThis.htmx.ajax("GET", desk.dataset.case.replace("NUMBER", number), { source: "#main", target: "#main", swap: "innerHTML" });
 }
 
 async function poll() {
@@ -182,9 +182,16 @@ function show(pane) {
   }
 }
 
+// Without a source of its own a request waits behind any other of the page, and counts as answered meanwhile:
+// the dialog would open with what it showed before.
 async function openDialog(address) {
   const dialog = document.getElementById("work");
-  await globalThis.htmx.ajax("GET", address, { target: dialog.querySelector("[data-dialog-body]"), swap: "innerHTML" });
+  const [source, target] = ["[data-dialog-asks]", "[data-dialog-body]"].map((one) => dialog.querySelector(one));
+  try {
+    await globalThis.htmx.ajax("GET", address, { source, target, swap: "innerHTML" });
+  } catch {
+    return; // another dialog was asked for, or the line is down
+  }
   if (!dialog.open) dialog.showModal();
   const first = dialog.querySelector("[data-focus]") ?? dialog.querySelector("form :is(input:not([type=hidden]), select, textarea)");
   first?.focus();

@@ -1,5 +1,6 @@
 """Playbooks in the console: begun, stepped through, handed over, and told of what a colleague did (R-CASE-2)."""
 
+import re
 from typing import Any
 
 import pytest
@@ -95,6 +96,19 @@ def test_a_verification_is_not_passed_by_pressing_next(agent: Any, run: Playbook
     assert post(agent, run, "answer").status_code == 200
     run.refresh_from_db()
     assert run.at_step == "questions"
+
+
+def test_what_a_step_wants_is_not_called_optional(agent: Any, run: PlaybookRun) -> None:
+    at_questions(agent, run)
+    page = text_of(agent.get(reverse("agents:case-playbook", args=[run.case.number, run.ref])))
+    labels = dict(
+        re.findall(r"<(?:label|legend)[^>]*>(Where it hurts|Nights without it|Is it urgent)(.*?)</", page)
+    )
+    assert {label: "(optional)" in rest for label, rest in labels.items()} == {
+        "Where it hurts": False,
+        "Nights without it": True,
+        "Is it urgent": False,
+    }
 
 
 def at_questions(agent: Any, run: PlaybookRun) -> None:
