@@ -5,98 +5,149 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.visitors import Running, axe, code_shown, sideways
+from tests.browser.keyboard import (
+    a_guests_case,
+    a_patients_case,
+    acted,
+    answer_a_step,
+    case_of,
+    dialog,
+    do,
+    leave_fields,
+    pressed,
+    sign_in_by_keys,
+    tab_to,
+    typed,
+)
+from tests.browser.visitors import Running, axe, sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
+MOST_STEPS = 30
 
 
-def tab_to(page: Page, target: Locator, most: int = 60) -> None:
-    """Tab until ``target`` has the focus: what can't be reached so can't be used without a mouse."""
-    expect(target).to_be_visible()
-    for _ in range(most):
-        if target.evaluate("one => one === document.activeElement"):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"{target} can't be reached by the keyboard.")
+def code_read_out(demo: Running) -> str:
+    """The patient is on the phone, signed in to the portal, and reads the code there."""
+    page = demo.person("patient", "phone")
+    page.goto("/code-for-an-agent/")
+    page.locator("main form button").click()
+    code = page.locator(".code-digits").inner_text()
+    page.context.close()
+    return code
 
 
-def typed(page: Page, target: Locator, words: str) -> None:
-    tab_to(page, target)
-    page.keyboard.type(words)
-
-
-def pressed(page: Page, target: Locator) -> None:
-    tab_to(page, target)
+def verify(page: Page, code: str) -> None:
+    do(page, "Verify caller")
+    shown = dialog(page, "Verify caller")
+    expect(shown.locator("input:focus")).to_have_count(1)
+    assert axe(page) == []
+    typed(page, shown.locator("form[action$='/portal-code/'] input:visible"), code)
     page.keyboard.press("Enter")
+    acted(page)
+    expect(page.locator("#beside")).to_contain_text("Verified")
 
 
-def do(page: Page, what: str) -> None:
-    """By its name in the palette."""
-    page.keyboard.press("Control+k")
-    palette = page.locator("#palette")
-    expect(palette.get_by_role("searchbox")).to_be_focused()
-    page.keyboard.type(what)
-    expect(palette.locator("[data-marked]")).to_contain_text(re.compile(re.escape(what), re.I))
+def run_a_playbook(page: Page, title: str) -> None:
+    """From its first step to its last."""
+    page.keyboard.press("p")
+    shown = dialog(page, "Playbook")
+    tab_to(page, shown.get_by_label("Which playbook?"))
+    page.keyboard.type(title)
     page.keyboard.press("Enter")
-    expect(palette).to_be_hidden()
-
-
-def dialog(page: Page, title: str) -> Locator:
-    shown = page.locator("#work")
-    expect(shown.get_by_role("heading", level=2).first).to_have_text(title)
-    return shown
-
-
-def case_of(page: Page) -> str:
-    expect(page.locator("#composer")).to_be_visible()
-    return str(page.locator("#case-head").get_attribute("data-case"))
-
-
-def leave_fields(page: Page) -> None:
-    page.keyboard.press("Escape")
-    page.evaluate("document.activeElement?.blur()")
-
-
-def shut(page: Page) -> None:
-    """Out of the dialog again, once what it shows stands still."""
-    expect(page.locator("#work")).to_be_visible()
-    expect(page.locator("#work :focus")).to_have_count(1)
-    page.wait_for_timeout(400)
+    pressed(page, shown.locator("button.btn-primary"))
+    expect(shown.locator("section h3")).to_be_visible()
+    assert axe(page) == []
+    form = shown.locator("form[action$='/answer/']")
+    known = {"order": page.locator("#beside details.order .figures").first.inner_text()}
+    for _ in range(MOST_STEPS):
+        answer_a_step(page, form, known)
+        if not form.count():
+            break
+    expect(shown.get_by_text("What was done")).to_be_visible()
+    expect(form).to_have_count(0)
     leave_fields(page)
-    expect(page.locator("#work")).to_be_hidden()
 
 
-def sign_in_by_keys(page: Page, role: str) -> None:
-    page.goto("/staff/sign-in")
-    typed(page, page.get_by_label("E-mail address"), f"{role}@demo.example")
-    typed(page, page.get_by_label("Password", exact=True), f"demo supplier {role} 2026")
+def reply(page: Page, words: str) -> None:
+    """Sent, taken back in time, and sent again."""
+    page.keyboard.press("r")
+    expect(page.locator("#composer-body")).to_be_focused()
+    page.keyboard.type(words)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".held")).to_contain_text(words)
+    leave_fields(page)
+    page.keyboard.press("u")
+    expect(page.locator("#composer-body")).to_have_value(words)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#thread")).to_contain_text(words)
+    leave_fields(page)
+
+
+def reply_from_one_kept_ready(page: Page) -> None:
+    """By "/": the place that is the agent's to write is written, and it goes out."""
+    words = f"the parts of your order {uuid.uuid4().hex[:6]}"
+    page.keyboard.press("r")
+    page.keyboard.type("/moment")
+    expect(page.locator("#canned [data-fill][aria-selected=true]")).to_be_visible()
     page.keyboard.press("Enter")
-    expect(page.locator(".notice", has_text="the code is")).to_be_visible()
-    typed(page, page.get_by_label(re.compile("code", re.I)), code_shown(page))
-    page.keyboard.press("Enter")
-    expect(page).not_to_have_url(re.compile("/sign-in"))
+    slot = page.locator("#composer-body")
+    expect(slot).to_have_value(re.compile(r"{\.\.\. "))
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#composer-says")).to_contain_text("{...")
+    page.keyboard.type(words)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#thread")).to_contain_text(words)
+    leave_fields(page)
 
 
-def a_new_case(page: Page, subject: str) -> str:
-    before = (
-        page.locator("#case-head").get_attribute("data-case") if page.locator("#case-head").count() else ""
-    )
-    page.keyboard.press("c")
-    shown = dialog(page, "New case")
-    expect(page.locator("#new-case-words")).to_be_focused()
-    pressed(page, shown.locator("details.guest summary"))
-    typed(page, shown.get_by_label("Their name, as they gave it"), "Pat Q")
-    tab_to(page, shown.get_by_label("How they got in touch"))
-    tab_to(page, shown.get_by_label("What it is about"))
-    page.keyboard.press("ArrowDown")
-    typed(page, shown.get_by_label("In a few words"), subject)
+def note_to_somebody(page: Page) -> None:
+    page.keyboard.press("n")
+    page.keyboard.type("Please look at this, @")
+    expect(page.locator("#canned [data-mention]").first).to_be_visible()
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile("/console/cases/"))
-    if before:
-        expect(page.locator("#case-head")).not_to_have_attribute("data-case", before)
-    return case_of(page)
+    page.keyboard.type("thank you.")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#thread")).to_contain_text("thank you.")
+    leave_fields(page)
+
+
+def escalate(page: Page) -> None:
+    do(page, "Escalate")
+    shown = dialog(page, "Escalate")
+    typed(page, shown.locator("[name=why]"), "It fell off a second time.")
+    assert axe(page) == []
+    pressed(page, shown.locator("button.btn-primary"))
+    acted(page)
+    expect(page.locator("#thread")).to_contain_text("Escalated")
+
+
+def run_a_macro(page: Page, name: str) -> None:
+    page.keyboard.press("m")
+    shown = dialog(page, "Macros")
+    page.keyboard.type(name)
+    expect(shown.locator("#macro-list button")).to_have_count(1)
+    pressed(page, shown.locator("#macro-list button"))
+    expect(shown.get_by_role("heading", level=2)).to_have_text(name)
+    assert axe(page) == []
+    pressed(page, shown.locator("button.btn-primary"))
+    acted(page)
+
+
+def merge(page: Page, other: str) -> None:
+    do(page, "Merge cases")
+    shown = dialog(page, "Merge cases")
+    assert axe(page) == []
+    pressed(page, shown.locator(f"input[value='{other}']"), "Space")
+    pressed(page, shown.locator("button.btn-primary"))
+    acted(page)
+    expect(page.locator("#thread")).to_contain_text(other)
+
+
+def snooze(page: Page) -> None:
+    page.keyboard.press("z")
+    pressed(page, dialog(page, "Snooze").locator("button.btn-primary").last)
+    acted(page)
 
 
 def close_by_keys(page: Page) -> None:
@@ -121,51 +172,21 @@ def test_a_morning_by_the_keyboard_alone(demo: Running) -> None:
     page.keyboard.press("j")
     case_of(page)
 
-    do(page, "Verify caller")
-    shown = dialog(page, "Verify caller")
+    twin = a_patients_case(page, "patient@demo.example", "Called about it before")
+    a_patients_case(page, "patient@demo.example", "Wheel came off")
     assert axe(page) == []
-    expect(shown.locator("input:focus")).to_have_count(1)
-    shut(page)
-
-    page.keyboard.press("p")
-    shut(page)
-
-    first = a_new_case(page, "Wheel came off")
-    assert axe(page) == []
-    words = f"It ships on Tuesday {uuid.uuid4().hex[:6]}."
-    page.keyboard.press("r")
-    expect(page.locator("#composer-body")).to_be_focused()
-    page.keyboard.type(words)
-    page.keyboard.press("Control+Enter")
-    expect(page.locator(".held")).to_contain_text(words)
-    leave_fields(page)
-    page.keyboard.press("u")
-    expect(page.locator("#composer-body")).to_have_value(words)
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("#thread")).to_contain_text(words)
-
-    leave_fields(page)
-    page.keyboard.press("n")
-    page.keyboard.type("Please look at this, @")
-    expect(page.locator("#canned [data-mention]").first).to_be_visible()
-    page.keyboard.press("Enter")
-    page.keyboard.type("thank you.")
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("#thread")).to_contain_text("thank you.")
-
-    leave_fields(page)
-    page.keyboard.press("z")
-    shown = page.locator("#work")
-    expect(shown).to_be_visible()
-    pressed(page, shown.locator("button.btn-primary").last)
-    expect(shown).to_be_hidden()
-
-    do(page, "Escalate")
-    shut(page)
-    page.keyboard.press("m")
-    shut(page)
+    verify(page, code_read_out(demo))
+    run_a_playbook(page, "Order status")
+    reply(page, f"It ships on Tuesday {uuid.uuid4().hex[:6]}.")
+    reply_from_one_kept_ready(page)
+    note_to_somebody(page)
+    merge(page, twin)
+    escalate(page)
+    run_a_macro(page, "Waiting on the prescriber")
+    snooze(page)
+    a_guests_case(page, "Another call")
     close_by_keys(page)
-    assert first != a_new_case(page, "Another call")
+    a_guests_case(page, "And another")
     page.context.close()
     assert demo.told() == []
 
@@ -175,7 +196,7 @@ def test_a_morning_by_the_keyboard_alone(demo: Running) -> None:
 def pair(demo: Running) -> Iterator[tuple[Page, Page]]:
     agent, lead = demo.person("agent", "wide"), demo.person("lead", "wide")
     agent.goto("/console/")
-    number = a_new_case(agent, "Two at one case")
+    number = a_guests_case(agent, "Two at one case")
     lead.goto(f"/console/cases/{number}/")
     case_of(lead)
     yield agent, lead
