@@ -56,8 +56,8 @@ def sheet(actor: User) -> Sheet:
 
 def _on_duty(now: Any) -> list[tuple[str, list[str]]]:
     return [
-        (rota.name, [person.display_name for person in duty.on_duty(rota, now)])
-        for rota in Rota.objects.order_by("name")
+        (plan.rota.name, [person.display_name for person in plan.on_duty(now)])
+        for plan in duty.plans(Rota.objects.filter(active=True).order_by("name"))
     ]
 
 

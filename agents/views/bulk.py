@@ -53,10 +53,14 @@ def _tag(actor: User, numbers: list[str], said: dict[str, Any]) -> list[Outcome]
 
 def _merge(actor: User, numbers: list[str], said: dict[str, Any]) -> list[Outcome]:
     """All or none: what can't be merged is said of the whole."""
-    into = said["into"]
-    others = Case.objects.visible_to(actor).filter(number__in=numbers).exclude(pk=into.pk)
-    merging.merge(actor, into=into, cases=list(others))
-    return [Outcome(number, True) for number in numbers]
+    into, wanted = said["into"], list(dict.fromkeys(numbers))
+    bulk.refuse_count(len(wanted))
+    others = list(Case.objects.visible_to(actor).filter(number__in=wanted).exclude(pk=into.pk))
+    known = {into.number, *(case.number for case in others)}
+    if strange := [number for number in wanted if number not in known]:
+        raise ValidationError(_("There is no case %(number)s.") % {"number": strange[0]})
+    merging.merge(actor, into=into, cases=others)
+    return [Outcome(number, True) for number in wanted]
 
 
 ACTS: dict[str, Many] = {

@@ -80,7 +80,9 @@ def sheet(request: StaffRequest) -> HttpResponseBase:
 def disaster_list(request: StaffRequest) -> HttpResponseBase:
     """``?state=FL`` for one state."""
     state = request.GET.get("state", "")
-    return shown(request, "disaster_list", areas=downtime.dependent(request.user, state=state), state=state)
+    areas = downtime.dependent(request.user, state=state)
+    cut = sum(len(area.patients) for area in areas) >= downtime.MOST_PATIENTS
+    return shown(request, "disaster_list", areas=areas, state=state, cut=cut)
 
 
 @require_GET

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from agents import announcements
+from agents import announcements, downtime
 from cases.models import Complaint, Incident
 from portal.models import AccessEntry, FacilityStay, Patient, Referral
 from tests.factories import (
@@ -181,7 +181,7 @@ def test_sheets_for_when_the_system_is_away() -> None:
     assert AccessEntry.objects.filter(kind="print", subjects__contains=[case.patient_id]).exists()
 
 
-def test_whom_to_call_first_in_a_disaster() -> None:
+def test_whom_to_call_first_in_a_disaster(monkeypatch: pytest.MonkeyPatch) -> None:
     product = ProductFactory(life_sustaining=True)
     near = PatientFactory(state="FL", postal_code="33101", tty=True)
     far = PatientFactory(state="GA", postal_code="30301")
@@ -192,5 +192,8 @@ def test_whom_to_call_first_in_a_disaster() -> None:
     assert near.last_name in page
     assert "FL 331" in page
     assert far.account_number not in page
+    monkeypatch.setattr(downtime, "MOST_PATIENTS", 1)
+    cut = staff("supervisor").get(reverse("agents:disaster-list") + "?state=fl").content.decode()
+    assert ("state by state" in page, "state by state" in cut) == (False, True)
     assert staff("agent").get(reverse("agents:disaster-list")).status_code in (403, 404)
     assert AccessEntry.objects.filter(what="disaster list", subjects__contains=[near.pk]).exists()
