@@ -3,7 +3,7 @@
 from typing import Any
 
 from agents import presence
-from cases import asked, conversations, frames, hub, live
+from cases import asked, conversations, frames, live, news
 from cases.drafts import Refused
 from cases.models import Conversation
 from cases.people import author_of, shown_name
@@ -57,7 +57,7 @@ class ConsoleSocket(ChatSocket):
                 "last_staff_seq": conversation.last_staff_seq,
             }
         )
-        for state in await self.hub.desk_lane.run(hub.state_frames, [ref]):
+        for state in await self.hub.desk_lane.run(news.state_frames, [ref]):
             self.say(state)
         self._views(conversation, True, asks=True)
 

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from cases import conversations, hub
+from cases import conversations, news
 from cases.channels import chat
 from cases.drafts import Refused
 from cases.models import Conversation
@@ -48,7 +48,7 @@ class VisitorSocket(ChatSocket):
         self.visitor, self.conversation = entered.who, entered.conversation
         self.visit = self.visit or entered.visit
         topic = self.hub.topics.get(str(self.ref))
-        if topic and sum(not reader.staff for reader in topic.readers) >= SOCKETS_EACH:
+        if topic and sum(not reader.staff for reader in (*topic.readers, *topic.late)) >= SOCKETS_EACH:
             raise Shut(TOO_MANY)
 
     async def begin(self) -> None:
@@ -78,7 +78,7 @@ class VisitorSocket(ChatSocket):
             raise Shut(NOT_YOURS)
 
     async def _tell_state(self) -> None:
-        for frame in await self.hub.desk_lane.run(hub.state_frames, [self.ref]):
+        for frame in await self.hub.desk_lane.run(news.state_frames, [self.ref]):
             self.say(frame)
 
     async def conversation_of(self, frame: dict[str, Any]) -> Conversation:

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from django.conf import settings
-from django.db import connection
 
-from cases import frames, history, live, waiting_line
+from cases import frames, history, live, news, waiting_line
 from cases.collector import Collector
 from cases.lanes import Lane
-from cases.models import Case, Conversation
+from cases.models import Conversation
 from cases.nodes import Nodes
-from cases.people import out_of_part, shown_name
+from cases.people import out_of_part
 from cases.rates import Rates
 from portal import doors
 
@@ -64,6 +63,7 @@ class Topic:
     state: str
     place: waiting_line.Place | None = None
     readers: dict[Reader, str] = field(default_factory=dict)
+    late: dict[Reader, history.Mark] = field(default_factory=dict)
 
     @property
     def has_staff(self) -> bool:
@@ -72,6 +72,15 @@ class Topic:
     @property
     def mark(self) -> history.Mark:
         return self.id, self.seq, self.staff_seq if self.has_staff else history.NOTHING
+
+    def is_ahead_of(self, mark: history.Mark) -> bool:
+        """Whether the readers were told more than that."""
+        return self.seq > mark[1] or (self.has_staff and self.staff_seq > mark[2])
+
+    def has_told(self, frame: frames.Frame) -> bool:
+        if frame["seq"] is not None:
+            return bool(frame["seq"] <= self.seq)
+        return not self.has_staff or bool(frame["staff_seq"] <= self.staff_seq)
 
     def lags(self, seq: int, staff_seq: int) -> bool:
         return seq > self.seq or (staff_seq > self.staff_seq and self.has_staff)
@@ -111,6 +120,7 @@ class Hub:
         self.consoles: set[Reader] = set()
         self._reader_lane = Lane("reader")
         self._moved: set[str] = set()
+        self._catching: set[asyncio.Task[None]] = set()
         self._telling: asyncio.Task[None] | None = None
         self._news = live.Hint()
         self._newsing: asyncio.Task[None] | None = None
@@ -134,19 +144,44 @@ class Hub:
                 conversation.id, conversation.last_seq, conversation.last_staff_seq, conversation.state
             )
             self.topics[name] = topic
+        live.say(frames.presence(topic.id, reader.role_in(name), True))
+        notes = conversation.last_staff_seq if reader.staff else history.NOTHING
+        topic.late[reader] = mark = (topic.id, conversation.last_seq, notes)
+        if not topic.is_ahead_of(mark):
+            self._join(topic, reader)
+        else:
+            self._catching.add(task := self.loop.create_task(self._catch_up(topic, reader, mark)))
+            task.add_done_callback(self._catching.discard)
+
+    def _join(self, topic: Topic, reader: Reader) -> None:
+        """Let somebody who knows as much as the others be told with them."""
+        _id, _seq, notes = topic.late.pop(reader)
         if reader.staff and not topic.has_staff:
-            topic.staff_seq = conversation.last_staff_seq
-        topic.readers[reader] = reader.role_in(name)
-        live.say(frames.presence(topic.id, topic.readers[reader], True))
-        self.moved([name])
+            topic.staff_seq = notes
+        topic.readers[reader] = reader.role_in(str(topic.id))
+        self.moved([str(topic.id)])
+
+    async def _catch_up(self, topic: Topic, reader: Reader, mark: history.Mark) -> None:
+        """Tell one what the others were told since the conversation was read for them."""
+        while topic.late.get(reader) is mark:
+            found = await self._since([mark])
+            if topic.late.get(reader) is not mark:
+                return
+            told = [frame for frame in found if topic.has_told(frame)]
+            for frame in told:
+                reader.tell(frames.line(frames.for_desk(frame) if reader.staff else frame))
+            topic.late[reader] = mark = history.past(mark, told)
+            if not told:
+                self._join(topic, reader)
 
     def unwatch(self, reader: Reader, name: str) -> None:
         """A role is there for as long as one of its sockets is."""
         topic = self.topics.get(name)
-        role = topic.readers.pop(reader, None) if topic else None
-        if topic is None or role is None:
+        if topic is None or (reader not in topic.readers and reader not in topic.late):
             return
-        if not topic.readers:
+        topic.late.pop(reader, None)
+        role = topic.readers.pop(reader, "") or reader.role_in(name)
+        if not topic.readers and not topic.late:
             del self.topics[name]
             self.nodes.forget(name)
         if role not in topic.readers.values():
@@ -202,13 +237,7 @@ class Hub:
             self._telling = None
 
     async def _tell_once(self, names: set[str]) -> None:
-        topics = [self.topics[name] for name in names if name in self.topics]
-        marks = [topic.mark for topic in topics]
-        try:
-            found = await self._reader_lane.run(history.since, marks)
-        except Exception as error:
-            logger.warning("New messages can't be read: %s.", type(error).__name__)
-            return
+        found = await self._since([self.topics[name].mark for name in names if name in self.topics])
         for frame in found:
             topic = self.topics.get(frame["conversation"])
             if topic and topic.told(frame):
@@ -217,23 +246,31 @@ class Hub:
         if len(found) >= history.PAGE:
             self._moved |= names & self.topics.keys()
 
+    async def _since(self, marks: list[history.Mark]) -> list[frames.Frame]:
+        """Nothing where it can't be read: the next look finds it, and a reader sees the gap."""
+        try:
+            return await self._reader_lane.run(history.since, marks)
+        except Exception as error:
+            logger.warning("New messages can't be read: %s.", type(error).__name__)
+            return []
+
     # --- states, queue and cases -------------------------------------------------------------------
     async def _tell_news(self) -> None:
         await asyncio.sleep(0.01)
         try:
             while self._news:
-                news, self._news = self._news, live.Hint()
-                await self._tell_news_once(news)
+                hint, self._news = self._news, live.Hint()
+                await self._tell_news_once(hint)
                 await asyncio.sleep(COUNT_SECONDS if self.consoles else NEWS_SECONDS)
         finally:
             self._newsing = None
 
-    async def _tell_news_once(self, news: live.Hint) -> None:
-        asked = [self.topics[name].id for name in news.states if name in self.topics]
-        queued = news.queue and any(topic.state == "queued" for topic in self.topics.values())
-        cases = news.cases if self.consoles else set()
+    async def _tell_news_once(self, hint: live.Hint) -> None:
+        asked = [self.topics[name].id for name in hint.states if name in self.topics]
+        queued = hint.queue and any(topic.state == "queued" for topic in self.topics.values())
+        cases = hint.cases if self.consoles else set()
         try:
-            found = await self.desk_lane.run(_read_news, asked, queued, cases, bool(self.consoles))
+            found = await self.desk_lane.run(news.read, asked, queued, cases, bool(self.consoles))
         except Exception as error:
             logger.warning("States can't be read: %s.", type(error).__name__)
             return
@@ -283,7 +320,7 @@ class Hub:
     async def _look_at_conversations(self) -> None:
         if not self.topics:
             return
-        found = await self._reader_lane.run(_glance, [topic.id for topic in self.topics.values()])
+        found = await self._reader_lane.run(news.glance, [topic.id for topic in self.topics.values()])
         states = set()
         for conversation, state, seq, staff_seq in found:
             topic = self.topics.get(str(conversation))
@@ -300,64 +337,6 @@ class Hub:
             topic = self.topics.get(name)
             if topic and (there or role not in topic.readers.values()):
                 topic.tell(frames.line(frames.presence(topic.id, role, there)))
-
-
-def _glance(ids: list[uuid.UUID]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, state, last_seq, last_staff_seq FROM cases_conversation WHERE id = ANY(%s)", [ids]
-        )
-        return list(cursor.fetchall())
-
-
-@dataclass(slots=True)
-class News:
-    """What a look at the database found: frames for participants, places in the line, lines for consoles."""
-
-    states: list[frames.Frame]
-    places: dict[uuid.UUID, waiting_line.Place]
-    lines: list[str]
-
-
-def _read_news(ids: list[uuid.UUID], queued: bool, cases: set[tuple[int, str, str]], counted: bool) -> News:
-    lines = [frames.line(frame) for frame in _case_frames(cases)]
-    if counted:
-        lines.append(frames.line({"type": "queue.changed", "counts": waiting_line.counts()}))
-    return News(state_frames(ids), waiting_line.places() if queued else {}, lines)
-
-
-SHOWN = ("id", "state", "agent__display_name", "agent__realm")
-
-
-def state_frames(ids: list[uuid.UUID]) -> list[frames.Frame]:
-    """``state`` frames of conversations, with their places in the line."""
-    if not ids:
-        return []
-    found = list(Conversation.objects.filter(pk__in=ids).select_related("agent").only(*SHOWN))
-    places = waiting_line.places() if any(each.state == "queued" for each in found) else {}
-    return [
-        frames.state(each.id, each.state, places.get(each.id), shown_name(each.agent) if each.agent else None)
-        for each in found
-    ]
-
-
-def _case_frames(cases: set[tuple[int, str, str]]) -> list[frames.Frame]:
-    wanted = {case for case, _, _ in cases}
-    if not wanted:
-        return []
-    rows = Case.objects.filter(pk__in=wanted).values_list("pk", "ref", "number")
-    known = {pk: (ref, number) for pk, ref, number in rows}
-    return [
-        {
-            "type": "case.changed",
-            "case": str(known[case][0]),
-            "number": known[case][1],
-            "what": what,
-            "conversation": conversation or None,
-        }
-        for case, what, conversation in cases
-        if case in known
-    ]
 
 
 hub: Hub | None = None

@@ -14,7 +14,7 @@ from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from cases import asked, chat_files, chat_forms, conversations, frames, history, hub
+from cases import asked, chat_files, chat_forms, conversations, frames, history, news
 from cases.channels import chat
 from cases.drafts import Refused
 from cases.models import Conversation
@@ -205,7 +205,7 @@ def _read(request: HttpRequest, ref: uuid.UUID) -> HttpResponseBase:
     actor, conversation = _known(request, ref)
     after, staff_after = (_count(request, name) for name in ("after", "staff_after"))
     found = conversations.messages(actor, conversation=conversation, after=after, staff_after=staff_after)
-    told: dict[str, Any] = {"messages": found, "state": hub.state_frames([ref])[0]}
+    told: dict[str, Any] = {"messages": found, "state": news.state_frames([ref])[0]}
     mark = history.past((ref, after, staff_after), found)
     whole = len(found) < history.PAGE
     ends = history.ends(ref)
@@ -230,7 +230,7 @@ def close(request: HttpRequest, ref: uuid.UUID) -> HttpResponseBase:
     _json(request)
     actor, conversation = _known(request, ref)
     conversations.end(actor, conversation=conversation)
-    return JsonResponse(hub.state_frames([ref])[0])
+    return JsonResponse(news.state_frames([ref])[0])
 
 
 @require_POST
