@@ -187,6 +187,7 @@ def _cause(code: str) -> str:
         "reopened": _("the case was opened again"),
         "merged": _("cases were merged"),
         "unmerged": _("the merge was undone"),
+        "parted": _("the merge was undone"),
         "cancelled": _("nothing is promised any more"),
         "by hand": _("by hand"),
     }

@@ -169,15 +169,23 @@ def unmerge(actor: Any, *, case: Case) -> Case:
         merge.undone_at = timezone.now()
         merge.save(update_fields=["undone_at"])
         sla.event(case, "unmerged", actor=actor)
-        if not into.unread:
-            for kind in sla.RESPONSES:
-                sla.finish(into, kind, actor=actor)
+        _reply_clocks_apart(actor, into)
         sla.event(into, "reclassified", actor=actor)
         for each in (case, into):
             complaints.keep_clocks(actor, each)
         rules.record(actor, case, "unmerged", {"from": into.number})
         rules.record(actor, into, "unmerged", {"to": case.number})
     return case
+
+
+def _reply_clocks_apart(actor: Any, into: Case) -> None:
+    """It goes on waiting for what its own customer said, since they said it, and for nothing else."""
+    sla.event(into, "parted", actor=actor)
+    if into.unread:
+        sla.event(into, "customer_spoke", actor=actor, at=into.last_contact_at)
+    else:
+        for kind in sla.RESPONSES:
+            sla.finish(into, kind, actor=actor)
 
 
 def _undoable(case: Case) -> Merge:

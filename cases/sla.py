@@ -18,7 +18,7 @@ from cases.calendars import known
 from cases.clock_ledger import Ledger, keep, store, turned, who
 from cases.clock_words import Standing, running, standing
 from cases.clocks import ACTIVE, Turning
-from cases.models import Case, Clock
+from cases.models import Case, Clock, ClockEvent
 from portal.access import STAFF_REALM, require
 
 __all__ = [
@@ -50,7 +50,7 @@ STANDING = """
 # --- what happens on a case --------------------------------------------------------------------------
 def event(case: Case, what: str, *, actor: Any = None, at: datetime | None = None, cause: str = "") -> None:
     """Something happened on a case: ``opened``, ``customer_spoke``, ``we_spoke``, ``acknowledged``, ``waits``,
-    ``resumes``, ``reclassified``, ``closed``, ``reopened``, ``merged``, ``unmerged`` or ``cancelled``.
+    ``resumes``, ``reclassified``, ``closed``, ``reopened``, ``merged``, ``unmerged``, ``parted`` or ``cancelled``.
 
     The caller holds the case's lock and has saved what changed. ``at`` only for what happened before now;
     ``cause`` are words of our own, kept sealed with the story.
@@ -210,6 +210,14 @@ def _unmerged(ledger: Ledger, case_id: int, turning: Turning) -> None:
         _await_reply(ledger, case_id, turning)
 
 
+def _parted(ledger: Ledger, case_id: int, turning: Turning) -> None:
+    """A case came out of this one again: what was awaited for it is awaited there."""
+    mine = {clock.pk: clock for clock in ledger.active(case_id, *RESPONSES)}
+    carried = ClockEvent.objects.filter(clock__in=mine, kind="started", cause="merged")
+    for pk in set(carried.values_list("clock", flat=True)):
+        turning.cancel(mine[pk])
+
+
 def _cancelled(ledger: Ledger, case_id: int, turning: Turning) -> None:
     for clock in ledger.active(case_id):
         turning.cancel(clock)
@@ -236,6 +244,7 @@ HAPPENINGS: dict[str, Callable[[Ledger, int, Turning], None]] = {
     "reopened": _reopened,
     "merged": _merged,
     "unmerged": _unmerged,
+    "parted": _parted,
     "cancelled": _cancelled,
     "begin": _begin,
     "finish": _finish,

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from agents import workspace
 from agents.models import Draft, HeldReply
-from cases import conversations, kin, merging
+from cases import conversations, kin, merging, sla
+from cases.defaults import clocks as defaults
 from cases.drafts import Author
 from cases.drafts import Draft as Said
 from cases.models import Callback, Case, CaseEvent, CaseRules, Conversation, Follower, Merge, Tag
@@ -102,6 +103,30 @@ def _stand(case: Case) -> dict[str, Any]:
     case.refresh_from_db()
     names = (*merging.ENDED, "priority")
     return {name: getattr(case, name) for name in names} | {"threads": threads(case)}
+
+
+@pytest.mark.parametrize("own_word", [False, True])
+def test_an_undone_merge_leaves_no_clock_of_what_the_other_customer_waited_for(
+    agent: User, own_word: bool
+) -> None:
+    defaults.install()
+    into, other = twins()
+    Case.objects.filter(pk=into.pk).update(unread=0)
+    long_ago = timezone.now() - timedelta(hours=3)
+    with transaction.atomic():
+        sla.event(other, "customer_spoke", at=long_ago)
+    merging.merge(agent, into=into, cases=[other])
+    carried = into.clocks.get(kind__in=sla.RESPONSES, state="running")
+    assert carried.started_at == long_ago
+    if own_word:
+        talked(into, "And this, please.")
+        Case.objects.filter(pk=into.pk).update(unread=2)
+    merging.unmerge(agent, case=other)
+    carried.refresh_from_db()
+    assert carried.state == "cancelled", "nobody answered it here: it is neither kept nor missed"
+    left = list(into.clocks.filter(kind__in=sla.RESPONSES, state="running"))
+    assert [clock.started_at > long_ago for clock in left] == ([True] if own_word else [])
+    assert other.clocks.filter(kind__in=sla.RESPONSES, state="running").exists()
 
 
 def test_a_closed_case_keeps_how_it_had_ended(agent: User) -> None:
