@@ -144,6 +144,19 @@ function ring(words = "") {
 
 let headTimer = null;
 
+// Whoever is in the menu of the heading stays in it while a colleague writes.
+function inMenu(head) {
+  const at = head.contains(document.activeElement) ? document.activeElement : null;
+  return { open: head.querySelector("details.acts[open]") !== null, act: at?.dataset.act ?? "", onSummary: at?.tagName === "SUMMARY" };
+}
+
+function backInMenu(head, { open, act, onSummary }) {
+  const menu = head.querySelector("details.acts");
+  if (menu && open) menu.open = true;
+  const again = onSummary ? menu?.querySelector("summary") : act && head.querySelector(`[data-act="${CSS.escape(act)}"]`);
+  if (again) again.focus();
+}
+
 function renewHead() {
   headTimer ??= setTimeout(async () => {
     headTimer = null;
@@ -152,7 +165,10 @@ function renewHead() {
     const answer = await fetch(head.dataset.head).catch(() => null);
     if (!answer?.ok || head !== document.getElementById("case-head")) return;
     const before = thread.facts.caseState;
-    head.innerHTML = await answer.text();
+    const words = await answer.text();
+    const place = inMenu(head);
+    head.innerHTML = words;
+    backInMenu(head, place);
     globalThis.htmx.process(head);
     thread.follow();
     await Promise.all([thread.refresh(), held.refresh()]);

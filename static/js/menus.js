@@ -24,7 +24,7 @@ export class Menus {
   toggled({ target }) {
     if (!target.matches?.(this.selector) || !target.open) return;
     for (const menu of this.open()) if (menu !== target) menu.open = false;
-    target.querySelector("ul button, input")?.focus();
+    if (!target.querySelector("ul")?.contains(this.page.activeElement)) target.querySelector("ul button, input")?.focus();
   }
 
   key(event) {

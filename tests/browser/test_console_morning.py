@@ -241,15 +241,30 @@ def test_a_held_reply_stands_a_reload_and_comes_back(pair: tuple[Page, Page]) ->
         agent.locator("#composer-body").fill("")
 
 
+# As a colleague does it meanwhile, in a page of their own.
+NOTES = """address => fetch(address, {
+    method: "POST",
+    headers: JSON.parse(document.body.getAttribute("hx-headers")),
+    body: new URLSearchParams({kind: "note", body: "Seen.", client_id: crypto.randomUUID()}),
+})"""
+
+
 @pytest.mark.parametrize("size", ["narrow", "phone", "wide"])
 def test_the_heading_and_its_menu_fit(demo: Running, size: str) -> None:
     page = demo.person("agent", size)
     page.goto("/console/views/open/")
     page.locator("#queue a.queue-row").first.click()
-    case_of(page)
+    case = case_of(page)
     page.locator("details.acts summary").click()
     menu = page.locator("details.acts ul")
     expect(menu).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(menu.locator("button").nth(1)).to_be_focused()
+    with page.expect_response("**/head/"):
+        page.evaluate(NOTES, f"/console/cases/{case}/say/")
+    expect(page.locator("#thread")).to_contain_text("Seen.")
+    expect(menu).to_be_visible()
+    expect(menu.locator("button").nth(1)).to_be_focused()
     box = menu.bounding_box()
     assert box
     assert box["x"] >= 0
