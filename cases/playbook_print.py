@@ -20,6 +20,7 @@ from cases import playbook_content, rota
 from cases.models import EscalationPolicy, PlaybookVersion, SlaPolicy
 from cases.people import shown_name
 from cases.playbook_content import IDENTIFIERS, KINDS, LANES, TYPES, Branch, Content, Field, Step
+from config.business_day import business_day
 from portal import saying
 from portal.access import require
 
@@ -155,7 +156,7 @@ def _path(lane: str, when: str) -> dict[str, str]:
 
 def _clocks(version: PlaybookVersion) -> list[str]:
     """The policies that may hold for a case of its reasons, a line for each."""
-    today, reasons = timezone.localdate(), list(version.playbook.reasons.all())
+    today, reasons = business_day(), list(version.playbook.reasons.all())
     families = {reason.family for reason in reasons}
     about = Q(reason__in=reasons) | Q(reason=None, reason_family__in={"", *families})
     in_force = Q(effective_until=None) | Q(effective_until__gte=today)

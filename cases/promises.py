@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from cases import calendars
 from cases.models import SlaPolicy
+from config.business_day import business_day
 
 REPLY_HOURS = 4
 
@@ -114,7 +113,7 @@ def policies() -> tuple[Policy, ...]:
 
 def made(known: tuple[Policy, ...], facts: Facts, at: datetime) -> dict[str, Target]:
     """The promises made to a case at a moment, by kind: of several, the most specific policy's."""
-    on = at.astimezone(ZoneInfo(settings.SUPPLIER_TIME_ZONE)).date()
+    on = business_day(at)
     fitting = sorted((policy for policy in known if policy.fits(facts, on)), key=lambda policy: policy.rank)
     return {target.kind: target for policy in fitting for target in policy.targets}
 

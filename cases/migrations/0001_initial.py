@@ -1,5 +1,6 @@
 import cases.models.calendars
 import cases.models.rota
+import config.business_day
 import config.first_tables
 import config.security.blind
 import config.security.fields
@@ -861,7 +862,7 @@ class Migration(migrations.Migration):
                         ('customer_tier', models.CharField(blank=True, choices=[('standard', 'Standard'), ('priority', 'Priority'), ('life_sustaining', 'On life-sustaining equipment')], max_length=16)),
                         ('priority', models.PositiveSmallIntegerField(blank=True, choices=[(1, 'Urgent'), (2, 'High'), (3, 'Normal'), (4, 'Low')], null=True)),
                         ('channel', models.CharField(blank=True, choices=[('phone', 'Phone'), ('portal', 'Portal'), ('chat', 'Chat'), ('email', 'E-mail'), ('sms', 'Text message')], max_length=8)),
-                        ('effective_from', models.DateField(default=django.utils.timezone.localdate)),
+                        ('effective_from', models.DateField(default=config.business_day.business_day)),
                         ('effective_until', models.DateField(blank=True, help_text='The last day; empty: no end.', null=True)),
                         ('active', models.BooleanField(default=True)),
                         ('reason', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cases.reason')),

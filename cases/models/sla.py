@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from cases.models.calendars import Calendar
 from cases.models.cases import CHANNELS, Case, Reason
 from cases.models.kin import OfCaseQuerySet
+from config.business_day import business_day
 from config.security.fields import EncryptedCharField
 from portal.models import Patient
 
@@ -36,7 +37,7 @@ class SlaPolicy(models.Model):
     )
     priority = models.PositiveSmallIntegerField(choices=Case.PRIORITIES, null=True, blank=True)
     channel = models.CharField(max_length=8, choices=CHANNELS, blank=True)
-    effective_from = models.DateField(default=timezone.localdate)
+    effective_from = models.DateField(default=business_day)
     effective_until = models.DateField(null=True, blank=True, help_text=_("The last day; empty: no end."))
     active = models.BooleanField(default=True)
 

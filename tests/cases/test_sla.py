@@ -93,6 +93,16 @@ def _policy(name: str, hours: int, **fits: Any) -> None:
     SlaTarget.objects.create(policy=policy, kind="resolution", within=hours * HOUR, calendar=always)
 
 
+def test_a_policy_made_in_the_evening_holds_at_once(clock) -> None:
+    """By UTC that evening is tomorrow already."""
+    clock.move_to(datetime(2026, 6, 3, 2, tzinfo=UTC))  # nine in the evening of the second
+    policy = SlaPolicy.objects.create(name="Tonight", channel="portal")
+    always = Calendar.objects.get(code=defaults.ALWAYS)
+    SlaTarget.objects.create(policy=policy, kind="resolution", within=5 * HOUR, calendar=always)
+    assert policy.effective_from == date(2026, 6, 2)
+    assert running(opened())["resolution"].within == 5 * HOUR
+
+
 def test_the_policy_that_names_more_wins(clock) -> None:
     reason = ReasonFactory(family="billing", priority=1)
     patient = PatientFactory(tier="priority")
