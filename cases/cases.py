@@ -297,6 +297,7 @@ def _end(actor: Any, case: Case, ending: Ending) -> None:
     case.next_contact_on, case.snoozed_until, case.wake_only_then = ending.next_contact, None, False
     save(case, *CLOSING)
     record(actor, case, "closed", {"disposition": ending.disposition})
+    note_repeat(actor, case)
     sla.event(case, "closed", actor=actor)
     _close_chats(actor, case)
     surveys.asked_after_close(case)

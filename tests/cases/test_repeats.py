@@ -52,6 +52,17 @@ def test_a_contact_on_the_same_group_of_reasons_is_a_repeat(agent: User) -> None
     assert CaseEvent.objects.get(case=case, kind="linked").detail == {"kind": "repeat", "to": last.number}
 
 
+def test_a_reason_named_first_at_the_gate_makes_a_repeat(agent: User) -> None:
+    patient = PatientFactory()
+    last = closed(3, patient=patient, reason=ReasonFactory(family="billing"))
+    case = arriving(agent, patient)
+    assert case.repeat_of is None
+    ended = {"disposition": "answered", "next_step": "none", "reason": ReasonFactory(family="billing")}
+    cases.close(agent, case=case, **ended)
+    case.refresh_from_db()
+    assert case.repeat_of == last
+
+
 def test_what_is_no_repeat(agent: User) -> None:
     patient, reason = PatientFactory(), ReasonFactory()
     closed(31, patient=patient, reason=reason)
