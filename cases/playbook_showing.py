@@ -23,7 +23,7 @@ from portal import orders
 from portal.access import require
 from portal.levels import Standing
 
-HIDDEN = "••••"
+HIDDEN = playbook_values.HIDDEN
 
 
 @dataclass(frozen=True)

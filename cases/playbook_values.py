@@ -18,6 +18,7 @@ from portal import saying
 from portal.models import Order
 
 LONGEST = 1000
+HIDDEN = "••••"
 CENT = Decimal("0.01")
 
 

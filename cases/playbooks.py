@@ -208,11 +208,24 @@ def act(actor: Any, run: PlaybookRun, step: Step) -> None:
 
 
 def told(run: PlaybookRun) -> str:
-    """What a run has collected, in words: a line for each field, below the playbook's name."""
+    """What a run has collected, in words: a line for each field, below the playbook's name.
+
+    It is read on other cases, by those who verified nobody: what is PHI stays hidden, and the run is named where
+    it opens by level.
+    """
     fields = content_of(run).fields
     known = [(fields[name], value) for name, value in run.collected.items() if value and name in fields]
-    lines = [f"{field.label}: {playbook_values.shown(field, value)}" for field, value in known]
+    lines = [f"{field.label}: {_open_to_all(field, value)}" for field, value in known]
+    if any(field.phi for field, _value in known):
+        words = _(
+            "What is hidden here opens in the playbook on case %(number)s, to those who verified the caller."
+        )
+        lines.append(words % {"number": run.case.number})
     return "\n".join([run.playbook.title, *lines])
+
+
+def _open_to_all(field: Field, value: str) -> str:
+    return playbook_values.HIDDEN if field.phi else playbook_values.shown(field, value)
 
 
 def _escalate(actor: Any, run: PlaybookRun, step: Step) -> str:

@@ -10,7 +10,8 @@ from django.utils import timezone
 from cases import outside, playbook_checks, playbook_content, playbooks
 from cases.defaults import playbooks as defaults
 from cases.defaults import reasons
-from cases.models import Case, Escalation, Playbook, PlaybookRun, Reason
+from cases.models import Case, Escalation, Message, Playbook, PlaybookRun, Reason
+from cases.playbook_values import HIDDEN
 from cases.playbook_versions import publish_ready_made
 from cases.playbooks import ACTIONS
 from tests.cases.rotas import policy
@@ -98,6 +99,19 @@ def test_its_happy_way_ends_with_what_it_set_going(agent: Any, case: Case, code:
     assert set(run.acted) >= {step.code for step in set_going}
     asked = {name for step in steps for name in step.fields if content.fields[name].required}
     assert asked <= {name for name, value in run.collected.items() if value}
+
+
+@pytest.mark.parametrize("code", sorted(FIFTEEN))
+def test_what_is_phi_stays_hidden_in_what_is_handed_on(agent: Any, case: Case, code: str) -> None:
+    """R-CASE-3: who takes a case handed on has verified nobody; the run keeps the values, by level."""
+    walked(agent, begun(agent, case, code), HAPPY[code])
+    labels = {field.label for field in CONTENTS[code].fields.values() if field.phi}
+    notes = Message.objects.filter(conversation__case__in=case.children.all(), kind="note")
+    assert len(notes) == case.children.count()
+    for note in notes:
+        lines = [line for line in note.body.splitlines() if line.split(":")[0] in labels]
+        assert {line.split(": ")[1] for line in lines} <= {HIDDEN}
+        assert not lines or case.number in note.body
 
 
 @pytest.mark.parametrize("code", sorted(FIFTEEN))
