@@ -8,6 +8,7 @@ many say stands among the cases spoken of last; one that few say is looked up by
 """
 
 import re
+from calendar import monthrange
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,6 +23,7 @@ from django.utils.translation import gettext as _
 from cases.models import Case, Message, Reason, Tag
 from cases.models.cases import CHANNELS
 from cases.people import shown_name
+from config.business_day import business_day
 from config.security import normal
 from config.security.blind import words as words_of
 from portal import numbers
@@ -33,7 +35,9 @@ RECENT = 500
 MOST_RARE = 5_000
 MOST_READ = 400  # messages opened in search of quoted words, for one page
 PART = re.compile(r'(?:([A-Za-z_]+):)?(?:"([^"]*)"|(\S+))')
-DAYS_AGO = re.compile(r"(\d{1,3})d")
+AGO = re.compile(r"(\d{1,5})([dwmy])", re.IGNORECASE)
+FIRST_YEAR = 1900
+DAYS_OF, MONTHS_OF = {"d": 1, "w": 7}, {"m": 1, "y": 12}
 
 Cases = QuerySet[Case]
 
@@ -195,17 +199,31 @@ def _after(actor: Any, value: str) -> Q:
 
 
 def _moment(operator: str, value: str) -> datetime:
-    """A day's first moment: a date, ``today``, ``yesterday`` or ``30d`` ago."""
-    zone = ZoneInfo(settings.SUPPLIER_TIME_ZONE)
-    today = timezone.now().astimezone(zone).date()
+    """A day's first moment: a date, ``today``, ``yesterday`` or so long ago (``30d``, ``6w``, ``3m``, ``2y``)."""
+    today = business_day()
     named = {"today": today, "yesterday": today - timedelta(days=1)}
     try:
-        ago = DAYS_AGO.fullmatch(value)
-        day = named.get(value) or (today - timedelta(days=int(ago[1])) if ago else date.fromisoformat(value))
-    except ValueError:
-        words = _("%(operator)s: wants a date like 2026-03-31, today, yesterday or 30d.")
+        ago = AGO.fullmatch(value)
+        day = named.get(value.lower()) or (
+            _ago(today, int(ago[1]), ago[2].lower()) if ago else date.fromisoformat(value)
+        )
+        if day.year < FIRST_YEAR:
+            raise ValueError(value)
+    except (ValueError, OverflowError):
+        words = _(
+            "%(operator)s: wants a date like 2026-03-31, today, yesterday, or how long ago: 30d, 6w, 3m or 2y."
+        )
         raise WrongSearch(words % {"operator": operator}) from None
-    return datetime.combine(day, time(), zone)
+    return datetime.combine(day, time(), ZoneInfo(settings.SUPPLIER_TIME_ZONE))
+
+
+def _ago(today: date, size: int, unit: str) -> date:
+    """Of a month without this day, its last."""
+    if unit in DAYS_OF:
+        return today - timedelta(days=size * DAYS_OF[unit])
+    months = today.year * 12 + today.month - 1 - size * MONTHS_OF[unit]
+    year, month = divmod(months, 12)
+    return date(year, month + 1, min(today.day, monthrange(year, month + 1)[1]))
 
 
 OPERATORS: dict[str, Callable[[Any, str], Q]] = {
@@ -225,7 +243,7 @@ OPERATORS: dict[str, Callable[[Any, str], Q]] = {
 def page(actor: Any, query: Query, *, after: str = "", size: int = PAGE) -> Page:
     """Cases that fit, from ``after`` on. The caller puts on the trail whom it shows."""
     require(actor, "cases.view")
-    if not query:
+    if not query or not all(map(words_of, query.phrases)):
         return Page([], "")
     base = Case.objects.visible_to(actor).filter(*query.narrow).select_related("reason", "patient")
     ordered = _beyond(base, after).order_by("-last_contact_at", "-pk")

@@ -1,10 +1,12 @@
 """Finding cases: words as digests, quoted words, operators, places, and what each costs."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+import time_machine
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -24,6 +26,8 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db
+
+SUPPLIER = ZoneInfo("America/Chicago")
 
 
 @pytest.fixture
@@ -107,6 +111,8 @@ def some(agent: User) -> dict[str, Case]:
         ("order:dme-10002-2", "order"),
         ("channel:sms", "sms"),
         ("before:30d", "old"),
+        ("before:4w", "old"),
+        ("before:1M", "old"),
         ("is:closed", "closed"),
         ("IS:unread", "unread"),
         ("is:escalated", "escalated"),
@@ -133,6 +139,9 @@ def test_operators_and_words_go_together(agent: User) -> None:
         ("color:red", "There is no color: to search by. There are from:, is:, reason:, before:"),
         ("is:green", "is: can be breached, closed, escalated"),
         ("before:soon", "before: wants a date like 2026-03-31"),
+        ("before:5h", "today, yesterday, or how long ago: 30d, 6w, 3m or 2y"),
+        ("before:99999d", "before: wants a date"),
+        ("after:9999y", "after: wants a date"),
         ("after:2026-02-30", "after: wants a date"),
         ("order:x", "order: wants an order number"),
         ("from:!!", "from: wants a name"),
@@ -142,6 +151,33 @@ def test_operators_and_words_go_together(agent: User) -> None:
 def test_a_wrong_search_says_what_there_is(agent: User, typed: str, words: str) -> None:
     with pytest.raises(search.WrongSearch, match=words):
         search.parse(agent, typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "day"),
+    [
+        ("3650d", date(2014, 4, 2)),
+        ("0d", date(2024, 3, 30)),
+        ("2w", date(2024, 3, 16)),
+        ("1m", date(2024, 2, 29)),
+        ("25m", date(2022, 2, 28)),
+        ("10y", date(2014, 3, 30)),
+        ("today", date(2024, 3, 30)),
+        ("yesterday", date(2024, 3, 29)),
+    ],
+)
+def test_how_long_ago_is_said_in_days_weeks_months_or_years(agent: User, typed: str, day: date) -> None:
+    """By the supplier's day, also in an evening that is tomorrow by UTC."""
+    with time_machine.travel(datetime(2024, 3, 31, 2, tzinfo=UTC), tick=False):
+        [told] = search.parse(agent, f"before:{typed}").narrow
+    assert told.children == [("last_contact_at__lt", datetime.combine(day, time(), SUPPLIER))]
+
+
+@pytest.mark.parametrize("typed", ['"??"', '"…"', '"-" "!"', 'is:open "…"', '"refund" "??"', "!!!", "-"])
+def test_quotes_without_a_word_are_said_by_nobody(agent: User, typed: str) -> None:
+    """What holds no letter and no number stands in no text that is searched; it does not mean everything."""
+    case_saying("Where is my refund??")
+    assert found(agent, typed) == set()
 
 
 @pytest.mark.parametrize("typed", ["", "   ", '""', ":", "is:", "%", "' or 1=1 --", "\x00x"])
