@@ -2,18 +2,22 @@
 
 Everything is read first, then taken in kind by kind, so that a reference may point anywhere in what was
 given. Handlers stand in one registry which apps to the right add to. The same resource imported again
-changes its row. What can't be used is told, a line each, by type and id and never by content.
+changes its row. What can't be used is told, a line each, by type and id and never by content, with what to
+do; it stops nothing else.
 """
 
+import codecs
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from django.apps import apps
-from django.db import DataError, models, transaction
+from django.core.exceptions import MultipleObjectsReturned
+from django.db import DataError, IntegrityError, models, transaction
 from pydantic import ValidationError
 
 from config.security import audit
@@ -31,6 +35,11 @@ ORDER = [
     "DeviceRequest",
     "DocumentReference",
 ]
+MOST_LEVELS = 100  # of lists and objects in one record; real ones have thirty at most
+LONGEST_LINE = 500
+LONGEST_NAME = 120
+LONGEST_KEY = 160
+HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class NotUsable(Exception):
@@ -68,13 +77,27 @@ class Report:
     lines: list[str] = field(default_factory=list)
 
     def refuse(self, read: Read, why: str) -> None:
-        self.lines.append(f"{read.path}: {read.key}: {why}")
+        self.tell(f"{read.path}: {_short(read.key)}: {why}")
+
+    def tell(self, line: str) -> None:
+        """One line that any terminal can print, however odd the names in it are."""
+        self.lines.append(_short("".join(char if char.isprintable() else "?" for char in line), LONGEST_LINE))
 
     def count(self, kind: str, added: bool) -> None:
         table = self.added if added else self.changed
         table[kind] = table.get(kind, 0) + 1
 
 
+UNEXPECTED = (
+    DataError,
+    MultipleObjectsReturned,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 Handler = Callable[["Import", Read], None]
 HANDLERS: dict[str, Handler] = {}
 
@@ -144,28 +167,44 @@ class Import:
 
     def _read(self, path: Path) -> Iterator[Read]:
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_bytes().removeprefix(codecs.BOM_UTF8))
         except (OSError, ValueError, RecursionError) as error:
-            self.report.lines.append(f"{path.name}: can't be read as JSON ({type(error).__name__})")
+            why = f"can't be read as JSON ({type(error).__name__}); nothing of this file was taken"
+            self.report.tell(f"{path.name}: {why}")
             return
         if not _is_resource(content):
-            self.report.lines.append(f"{path.name}: is not a FHIR resource")
-        elif content["resourceType"] == "Bundle":
-            yield from self._entries(path, content.get("entry"))
+            self.report.tell(f"{path.name}: is not a FHIR resource")
+        elif content["resourceType"] != "Bundle":
+            yield from self._record(path.name, content)
+        elif isinstance(entries := content.get("entry") or [], list):
+            yield from self._entries(path, entries)
         else:
-            yield Read(path.name, content)
+            self.report.tell(f"{path.name}: its entry is not a list; nothing of this file was taken")
 
-    def _entries(self, path: Path, entries: Any) -> Iterator[Read]:
-        for count, entry in enumerate(entries if isinstance(entries, list) else []):
+    def _entries(self, path: Path, entries: list[Any]) -> Iterator[Read]:
+        for count, entry in enumerate(entries):
             resource = entry.get("resource") if isinstance(entry, dict) else None
             if resource is not None and _is_resource(resource):
-                yield Read(path.name, resource, str(entry.get("fullUrl", "")))
+                full_url = storable(str(entry.get("fullUrl") or ""))
+                yield from self._record(path.name, resource, full_url, f"entry {count}")
             else:
-                self.report.lines.append(f"{path.name}: entry {count}: is not a FHIR resource")
+                self.report.tell(f"{path.name}: entry {count}: is not a FHIR resource")
+
+    def _record(self, file: str, resource: Resource, full_url: str = "", place: str = "") -> Iterator[Read]:
+        """Nothing may walk a record before it is known not to be too deep for that."""
+        if not _is_too_deep(resource):
+            yield Read(file, storable(resource), full_url)
+            return
+        name = f"{resource['resourceType']}/{resource.get('id') or full_url or '?'}"
+        where = f"{place}: " if place else ""
+        why = f"has over {MOST_LEVELS} levels; take the nesting out and import it again"
+        self.report.tell(f"{file}: {where}{_short(storable(name))}: {why}")
 
     def _take(self, read: Read) -> None:
         try:
             validate(read.resource)
+            if len(read.key) > LONGEST_KEY:
+                raise NotUsable("its address is too long to keep; give it an id")
             read = replace(read, resource=cleaned(read.resource))
             handler = HANDLERS.get(read.kind)
             if handler is None:
@@ -174,7 +213,9 @@ class Import:
                 handler(self, read)
         except NotUsable as error:
             self.report.refuse(read, str(error))
-        except (DataError, TypeError, ValueError, KeyError, AttributeError) as error:
+        except IntegrityError as error:
+            self.report.refuse(read, f"clashes with a row that is here ({_rule(error)}): see which is right")
+        except UNEXPECTED as error:
             # Valid R4 may still be of a shape nobody thought of; one record must not stop the others.
             self.report.refuse(read, f"can't be used ({type(error).__name__})")
 
@@ -205,12 +246,47 @@ def validate(resource: Resource) -> None:
 
 
 def cleaned(value: Any) -> Any:
-    """Without nulls, which R4 allows in lists, and without NUL characters, which no text column holds."""
+    """Without nulls, which R4 allows in lists."""
     if isinstance(value, dict):
         return {key: cleaned(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         return [cleaned(item) for item in value if item is not None]
-    return value.replace("\0", "") if isinstance(value, str) else value
+    return value
+
+
+def storable(value: Any) -> Any:
+    """Without NUL characters and halves of surrogate pairs, which no text column holds."""
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    if isinstance(value, str):
+        return HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", value.replace("\0", ""))
+    return value
+
+
+def _is_too_deep(content: Any) -> bool:
+    level, levels = [content], 0
+    while level and levels <= MOST_LEVELS:
+        level = [child for item in level for child in _children(item)]
+        levels += 1
+    return bool(level)
+
+
+def _children(item: Any) -> Iterable[Any]:
+    if isinstance(item, dict):
+        return item.values()
+    return item if isinstance(item, list) else ()
+
+
+def _rule(error: IntegrityError) -> str:
+    """The constraint that refused, which says no value."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return str(getattr(diagnosis, "constraint_name", None) or type(error).__name__)
+
+
+def _short(text: str, most: int = LONGEST_NAME) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

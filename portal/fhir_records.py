@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from config.business_day import business_day
 from portal import uploads
 from portal.fhir_import import Import, NotUsable, Read, Resource, handles
 from portal.models import (
@@ -31,6 +32,7 @@ HCPCS = {
     "www.ama-assn.org/go/cpt",
 }
 CODE_SYSTEMS = {"http://hl7.org/fhir/sid/icd-10-cm": "icd10", "http://snomed.info/sct": "snomed"}
+EARLIEST, LATEST_YEAR = date(1900, 1, 1), 2100
 SEX = {"female": "F", "male": "M"}
 DOCUMENT_KINDS = {"57133-1": "prescription", "64290-0": "insurance_card_front", "34109-9": "chart_note"}
 
@@ -41,11 +43,11 @@ def practitioner(run: Import, read: Read) -> None:
     if npi and not npi_ok(npi):
         run.report.refuse(read, "its NPI is not one (ten digits with a right check digit); kept without it")
         npi = ""
-    row = (
-        run.existing(read)
-        or (Practitioner.objects.filter(npi=npi).first() if npi else None)
-        or Practitioner()
-    )
+    holder = Practitioner.objects.filter(npi=npi).first() if npi else None
+    row = run.existing(read) or holder or Practitioner()
+    if holder and holder.pk != row.pk:
+        run.report.refuse(read, "its NPI is another practitioner's here; kept without it: see whose it is")
+        npi = ""
     row.npi, row.name = npi or row.npi or None, human_name(read.resource)[2] or "(no name)"
     row.phone, row.fax = telecom(read.resource, "phone"), telecom(read.resource, "fax")
     row.synthetic = row.synthetic or npi.startswith("9")
@@ -59,6 +61,8 @@ def patient(run: Import, read: Read) -> None:
     born = day(resource.get("birthDate"))
     if not (first and last and born):
         raise NotUsable("a patient needs a given name, a family name and a whole birth date")
+    if not EARLIEST <= born <= business_day():
+        raise NotUsable("its birth date lies before 1900 or to come; correct it where it comes from")
     row = run.existing(read) or Patient(account_number=account_number(next_count(ACCOUNTS)))
     row.first_name, row.last_name, row.birth_date = first[:60], last[:60], born
     row.sex = SEX.get(resource.get("gender", ""), "U")
@@ -134,6 +138,8 @@ def device_request(run: Import, read: Read) -> None:
     row = run.existing(read)
     if row is not None and row.state != "draft":
         raise NotUsable("its order is under way; changes from outside are made by hand")
+    if row is not None and max(row.lines.count(), row.prescriptions.count()) > 1:
+        raise NotUsable("its draft order was changed by hand; changes from outside are made by hand too")
     row = row or Order(patient=owner, number=order_number(next_count(ORDERS)), state="draft")
     row.product_line, row.practitioner = (
         product.product_line,
@@ -259,11 +265,13 @@ def day(text: str | None) -> date | None:
 
 
 def moment(text: str | None) -> datetime | None:
-    """The moment of a FHIR dateTime; of a date alone its midnight in UTC."""
+    """The moment of a FHIR dateTime; of a date alone its midnight in UTC. NotUsable where nobody lived."""
     try:
         read = datetime.fromisoformat(text or "")
     except ValueError:
         return None
+    if not EARLIEST.year < read.year < LATEST_YEAR:
+        raise NotUsable(f"a time outside {EARLIEST.year} to {LATEST_YEAR}; correct it where it comes from")
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 

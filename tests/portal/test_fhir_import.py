@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.core.management import CommandError, call_command
 
 from agents.synthetic import catalogue
 from billing.models import Coverage
@@ -115,7 +116,9 @@ def test_a_record_without_an_id_is_known_by_its_address_however_its_members_are_
 def test_an_address_too_long_to_keep_is_told_and_stops_nothing(tmp_path):
     entry = {"resource": without_id(), "fullUrl": "urn:" + "x" * 5000}
     odd = without_id(name=[{"family": "Sam\ud800ple", "given": ["Ina"]}])
-    import_records(ACTOR, paths=put(tmp_path, {"resourceType": "Bundle", "entry": [entry]}, odd, PATIENT))
+    paths = put(tmp_path, {"resourceType": "Bundle", "entry": [entry]}, odd, PATIENT)
+    report = import_records(ACTOR, paths=paths)
+    assert ["give it an id" in line for line in report.lines] == [True, False]
     assert Patient.objects.filter(sources__key_index__matches="Patient/p1").exists()
 
 
@@ -147,14 +150,14 @@ def test_an_order_under_way_is_not_overwritten(tmp_path):
         ({"resourceType": "Basic", "id": "b", "code": {"text": "x"}}, "not used"),
         (["no", "resource"], "is not a FHIR resource"),
         ({"resourceType": "Bundle", "entry": [7, {"resource": None}]}, "entry 0: is not a FHIR resource"),
-        ({"resourceType": "Bundle", "entry": {"a": 1}}, None),
+        ({"resourceType": "Bundle", "entry": {"a": 1}}, "is not a list"),
     ],
 )
 def test_what_cannot_be_used_is_told_and_nothing_else_is_lost(tmp_path, resource, why):
     other = PATIENT | {"id": "p2"}
     report = import_records(ACTOR, paths=put(tmp_path, resource, other))
     assert Patient.objects.count() == 1
-    assert why is None or any(why in line for line in report.lines)
+    assert any(why in line for line in report.lines)
     assert not any("Sample" in line or "1961-04" in line for line in report.lines)
 
 
@@ -246,3 +249,148 @@ def test_records_that_others_wrote_go_through():
     again = import_records(ACTOR, paths=[SAMPLES])
     assert again.added == {}
     assert again.lines == first.lines
+
+
+def npi_of(digits: str) -> list[dict[str, str]]:
+    return [{"system": "http://hl7.org/fhir/sid/us-npi", "value": digits}]
+
+
+def doctor(name: str, npi: str = "") -> dict[str, object]:
+    return {
+        "resourceType": "Practitioner",
+        "id": name,
+        "name": [{"family": name}],
+        "identifier": npi_of(npi) if npi else [],
+    }
+
+
+def test_an_npi_of_another_practitioner_is_not_taken_over_and_stops_nothing(tmp_path):
+    import_records(ACTOR, paths=put(tmp_path, doctor("a", "1234567893"), doctor("b")))
+    paths = put(tmp_path, doctor("a", "1234567893"), doctor("b", "1234567893"), PATIENT)
+    report = import_records(ACTOR, paths=paths)
+    assert [line for line in report.lines if "Practitioner/b" in line and "another practitioner" in line]
+    assert sorted(Practitioner.objects.values_list("name", "npi")) == [("a", "1234567893"), ("b", None)]
+    assert Patient.objects.count() == 1
+
+
+def test_a_clash_nobody_thought_of_is_told_by_its_rule_and_stops_nothing(tmp_path, monkeypatch):
+    Practitioner.objects.create(npi="1234567893", name="Sample")
+
+    def clash(run, read):
+        Practitioner.objects.create(npi="1234567893", name="Sample")
+
+    monkeypatch.setitem(HANDLERS, "Basic", clash)
+    basic = {"resourceType": "Basic", "id": "b", "code": {"text": "x"}}
+    report = import_records(ACTOR, paths=put(tmp_path, basic, PATIENT))
+    assert len(report.lines) == 1
+    assert "Basic/b: clashes with a row that is here" in report.lines[0]
+    assert "npi" in report.lines[0]
+    assert "1234567893" not in report.lines[0]
+    assert Patient.objects.count() == 1
+
+
+def nested(depth: int) -> dict[str, object]:
+    extension: dict[str, object] = {"url": "urn:x", "valueString": "Sample"}
+    for _ in range(depth):
+        extension = {"url": "urn:x", "extension": [extension]}
+    return extension
+
+
+@pytest.mark.parametrize("depth", [60, 149, 200, 400])
+@pytest.mark.parametrize("with_id", [True, False])
+def test_a_record_nested_too_deeply_is_told_and_stops_nothing(tmp_path, depth, with_id):
+    deep = PATIENT | {"id": "deep", "extension": [nested(depth)]}
+    deep = deep if with_id else without_id(extension=[nested(depth)])
+    entries = [{"resource": deep}, {"resource": PATIENT}]
+    paths = put(tmp_path, {"resourceType": "Bundle", "type": "collection", "entry": entries})
+    report = import_records(ACTOR, paths=paths)
+    assert len(report.lines) == 1
+    assert "levels" in report.lines[0]
+    assert ("Patient/deep" if with_id else "entry 0") in report.lines[0]
+    assert Patient.objects.count() == 1
+
+
+@pytest.mark.parametrize("text", ["Ro\0e", "Ro\ud800e"])
+def test_a_text_that_no_column_holds_is_kept_without_its_odd_character(tmp_path, text, capsys):
+    entry = {"resource": PATIENT | {"name": [{"family": text, "given": ["Ina"]}]}, "fullUrl": f"urn:{text}"}
+    bad = {"resource": PATIENT | {text: text, "id": "p2"}, "fullUrl": f"urn:2{text}"}
+    put(tmp_path, {"resourceType": "Bundle", "type": "collection", "entry": [entry, bad]})
+    call_command("import_fhir", str(tmp_path))
+    told = capsys.readouterr().out
+    told.encode()
+    assert Patient.objects.get().last_name in ("Roe", "Ro\N{REPLACEMENT CHARACTER}e")
+    assert "Patient/p2" in told
+
+
+@pytest.mark.parametrize(
+    ("resource", "why"),
+    [
+        (PATIENT | {"birthDate": "0001-01-01"}, "birth date"),
+        (PATIENT | {"birthDate": "2999-01-01"}, "birth date"),
+        (
+            REQUEST | {"authoredOn": "9999-12-31T23:59:59-12:00", "subject": {"reference": "Patient/p2"}},
+            "1900",
+        ),
+        (
+            REQUEST | {"authoredOn": "0001-01-01T00:00:00+14:00", "subject": {"reference": "Patient/p2"}},
+            "1900",
+        ),
+    ],
+)
+def test_a_date_that_cannot_be_right_is_told_and_stops_nothing(tmp_path, resource, why):
+    report = import_records(ACTOR, paths=put(tmp_path, resource, PATIENT | {"id": "p2"}))
+    assert len(report.lines) == 1
+    assert why in report.lines[0]
+    assert (Patient.objects.count(), Order.objects.count()) == (1, 0)
+
+
+def test_an_end_of_cover_that_never_comes_is_taken(tmp_path):
+    cover = {
+        "resourceType": "Coverage",
+        "id": "c",
+        "status": "active",
+        "beneficiary": {"reference": "Patient/p1"},
+        "payor": [{"display": "Plan"}],
+        "period": {"start": "2020-01-01", "end": "9999-12-31"},
+    }
+    assert import_records(ACTOR, paths=put(tmp_path, cover, PATIENT)).lines == []
+    assert str(Coverage.objects.get().ends_on) == "9999-12-31"
+
+
+def test_a_number_too_long_to_read_is_told_with_its_file(tmp_path):
+    (tmp_path / "huge.json").write_text('{"resourceType": "Patient", "id": ' + "9" * 5000 + "}")
+    report = import_records(ACTOR, paths=[*put(tmp_path, PATIENT)])
+    assert [line.split(":")[0] for line in report.lines] == ["huge.json"]
+    assert Patient.objects.count() == 1
+
+
+def test_a_line_stays_a_line_however_odd_the_id(tmp_path):
+    odd = PATIENT | {"id": "a\nb" + "x" * 100_000}
+    report = import_records(ACTOR, paths=put(tmp_path, odd))
+    assert len(report.lines) == 1
+    assert "\n" not in report.lines[0]
+    assert len(report.lines[0]) < 1000
+
+
+def test_a_draft_order_that_got_more_lines_by_hand_is_left_and_told(tmp_path):
+    paths = put(tmp_path, PATIENT, REQUEST)
+    import_records(ACTOR, paths=paths)
+    line = Order.objects.get().lines.get()
+    line.pk = None
+    line.save()
+    report = import_records(ACTOR, paths=[*paths, *put(tmp_path, PATIENT, REQUEST)])
+    assert report.lines
+    assert all("by hand" in line for line in report.lines)
+    assert Order.objects.get().lines.count() == 2
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
+    (tmp_path / "marked.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(PATIENT).encode())
+    assert import_records(ACTOR, paths=[tmp_path]).lines == []
+    assert Patient.objects.count() == 1
+
+
+def test_a_name_of_the_source_too_long_to_keep_is_refused_at_once(tmp_path):
+    put(tmp_path, PATIENT)
+    with pytest.raises(CommandError, match="--system"):
+        call_command("import_fhir", str(tmp_path), system="x" * 121)

@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from portal.access import System
 from portal.fhir_import import import_records
 
+LONGEST_SYSTEM = 120
+
 
 class Command(BaseCommand):
     help = "Import FHIR R4 files or folders, with a line for each thing that can't be used and why."
@@ -18,6 +20,8 @@ class Command(BaseCommand):
         parser.add_argument("--system", default="fhir", help="whose records these are; ids count within it")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if len(options["system"]) > LONGEST_SYSTEM:
+            raise CommandError(f"import_fhir: --system is a name of at most {LONGEST_SYSTEM} characters.")
         missing = [path for path in options["paths"] if not path.exists()]
         if missing:
             raise CommandError(f"import_fhir: there is nothing at {missing[0]}.")
