@@ -21,6 +21,7 @@ from portal.levels import Standing
 from portal.models import Order, Shipment
 
 PLACE = re.compile(r"\{([a-z_]+)\}")
+BLANK_AND_PLACE = re.compile(rf"(\s?){PLACE.pattern}")
 SLOT = re.compile(r"\{\s*\.\.\.[^{}]*\}")
 SHIPPED = frozenset({"in_transit", "out_for_delivery", "delivered", "exception"})
 
@@ -81,6 +82,13 @@ def value(name: str, facts: Facts) -> str:
 def filled(text: str, facts: Facts) -> str:
     """``text`` with its facts in their places; what does not resolve stays in braces."""
     return PLACE.sub(lambda match: value(match[1], facts) or match[0], text)
+
+
+def spoken(text: str, facts: Facts) -> str:
+    """``text`` to read aloud: what does not resolve is left out, with the blank before it."""
+    return BLANK_AND_PLACE.sub(
+        lambda match: f"{match[1]}{known}" if (known := value(match[2], facts)) else "", text
+    )
 
 
 def named_in(text: str) -> set[str]:

@@ -89,7 +89,7 @@ def opening(actor: Any, case: Case) -> Opening | None:
     known = facts.of(actor, case)
     parts = [part for part in PARTS if part not in ASKED_OF_STRANGERS or known.standing.level < IDENTIFIED]
     with translation.override(script.language):
-        lines = [facts.filled(getattr(script, part), known) for part in parts]
+        lines = [facts.spoken(getattr(script, part), known) for part in parts]
     return Opening(lines, aloud(lines) if case.channel == "phone" else None)
 
 

@@ -300,7 +300,8 @@ class Desk:
             else:
                 lines = phrases.CUSTOMER[code]
                 kind, role, seq = "reply", "customer", seq + 1
-                body = lines[turn // 2 % len(lines)].format(order=order or "my order")
+                said = turn // 2 if agent else turn
+                body = lines[said % len(lines)].format(order=order or "my order")
             author = agent if role == "agent" else None
             yield (
                 self._next_message(), talk, None if note else seq, staff_seq if note else None, kind, role,

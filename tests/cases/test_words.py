@@ -97,6 +97,14 @@ def test_the_opening_stands_until_somebody_of_ours_has_spoken() -> None:
     assert scripts.opening(agent, case) is None
 
 
+def test_an_opening_leaves_out_a_name_that_is_not_open_yet() -> None:
+    scripts.keep(lead(), script(channel="portal", greeting="Hello {patient_first_name}, {agent_name} here."))
+    case, agent = CaseFactory(channel="portal"), UserFactory(roles=["agent"])
+    said = scripts.opening(agent, case)
+    assert said is not None
+    assert said.lines[0] == f"Hello, {shown_name(agent)} here."
+
+
 def test_who_proved_who_they_are_is_not_asked_again() -> None:
     scripts.keep(lead(), script())
     case = case_with_order()
