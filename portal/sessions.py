@@ -19,13 +19,13 @@ from django_otp import login as remember_device
 from django_otp_webauthn.models import WebAuthnCredential
 
 from config.security import audit
+from portal import browsers
 from portal.access import require
 from portal.models import TotpDevice, User, UserSession
 from portal.signals import sessions_ended
 
 MEASURE = timedelta(seconds=5)  # use is written down this often at the most
 PENDING = timedelta(minutes=10)  # from the password to the second factor
-LONGEST_DEVICE = 80
 
 
 def digest_of(session_key: str | None) -> str:
@@ -43,7 +43,7 @@ def begin(request: HttpRequest, user: User) -> UserSession:
             "last_used_at": timezone.now(),
             "proved_at": timezone.now(),
             "remote_addr": request.META.get("REMOTE_ADDR"),
-            "device": request.headers.get("User-Agent", "")[:LONGEST_DEVICE],
+            "device": browsers.named(request.headers.get("User-Agent", "")),
         },
     )
     return session
