@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any, NamedTuple
 
 LANES = {"equipment_down": 0, "clinical": 1}
@@ -136,22 +136,34 @@ class Floor:
         return agent.key if self._fits(agent, ask) and self._has_room(agent.key, ask.channel) else None
 
     def _next(self, ask: Ask, passed: frozenset[int]) -> tuple[int | None, str]:
-        line, aside, found, rule = self._line(ask), [], None, ""
-        while line and found is None:
-            self.looks += 1
-            entry = heappop(line)
-            key, rank = entry[-1], self._rank(entry[-1])
-            if not self._has_room(key, ask.channel):
-                continue
-            if entry != rank:
-                heappush(line, rank)
-                continue
-            aside.append(entry)
-            if key not in passed:
-                found, rule = key, "turn" if line and line[0][0] == rank[0] else "fewest"
+        """Who comes first of those who can have it, and whether an equal of theirs could have had it too."""
+        line, aside = self._line(ask), []
+        able: list[Rank] = []
+        while len(able) < 2 and (rank := self._first(line, ask.channel)) is not None:
+            if able and rank[0] > able[0][0]:
+                break
+            aside.append(heappop(line))
+            if rank[-1] not in passed:
+                able.append(rank)
         for entry in aside:
             heappush(line, entry)
-        return found, rule
+        if not able:
+            return None, ""
+        return able[0][-1], "turn" if len(able) > 1 else "fewest"
+
+    def _first(self, line: list[Rank], channel: str) -> Rank | None:
+        """The first of a line as it stands by now, left in it."""
+        while line:
+            self.looks += 1
+            key = line[0][-1]
+            rank = self._rank(key)
+            if not self._has_room(key, channel):
+                heappop(line)
+            elif line[0] != rank:
+                heapreplace(line, rank)
+            else:
+                return rank
+        return None
 
     def _line(self, ask: Ask) -> list[Rank]:
         if ask not in self.lines:

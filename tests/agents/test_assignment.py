@@ -75,6 +75,17 @@ def test_the_fewest_units_win() -> None:
     assert (one.agent, one.why["rule"]) == (2, "fewest")
 
 
+def test_an_equal_that_cannot_have_it_is_no_ground_for_a_turn() -> None:
+    """Neither one who passed on it, nor one whose hands are full, nor one who carries more by now."""
+    passed = [item(1, passed=frozenset({2}))]
+    assert [one.why["rule"] for one in decide(passed, [agent(1), agent(2)], RULES, NOW)] == ["fewest"]
+    full = [agent(1), agent(2, room=0)]
+    assert [one.why["rule"] for one in decide([item()], full, RULES, NOW)] == ["fewest"]
+    items = [item(1, minutes=9, last_agent=2), item(2), item(3)]
+    made = decide(items, [agent(1), agent(2, given_at=NOW)], RULES, NOW)
+    assert [(one.agent, one.why["rule"]) for one in made] == [(2, "last_agent"), (1, "fewest"), (2, "turn")]
+
+
 def test_equals_take_turns() -> None:
     agents = [agent(1, given_at=NOW), agent(2, given_at=NOW - timedelta(hours=1)), agent(3)]
     items = [item(key, minutes=10 - key) for key in range(6)]
@@ -211,7 +222,7 @@ def test_what_is_left_waiting_fits_nobody(items: list[Item], agents: list[Agent]
 @given(some_items, some_agents)
 @settings(max_examples=150, deadline=None)
 def test_the_simple_way_agrees(items: list[Item], agents: list[Agent]) -> None:
-    """Everybody looked at for every item, with nothing kept in between."""
+    """Everybody looked at for every item, with nothing kept in between; so is the ground that is told for it."""
     expected, left = [], {one.key: one for one in agents}
     turn = {
         one.key: n
@@ -225,10 +236,13 @@ def test_the_simple_way_agrees(items: list[Item], agents: list[Agent]) -> None:
             continue
         last = [who for who in able if who.key == what.last_agent]
         chosen = last[0] if last else min(able, key=lambda who: (who.used, turn[who.key], who.key))
-        expected.append((what.key, chosen.key))
+        equals = [who for who in able if who.used == chosen.used]
+        ground = "last_agent" if last else "turn" if len(equals) > 1 else "fewest"
+        expected.append((what.key, chosen.key, ground, str(chosen.used)))
         left[chosen.key] = _with(chosen, what)
         turn[chosen.key] = len(turn) + len(expected)
-    assert placed(items, agents) == expected
+    made = decide(items, agents, RULES, NOW)
+    assert [(one.item, one.agent, one.why["rule"], one.why["carried"]) for one in made] == expected
 
 
 def _able(who: Agent, what: Item) -> bool:
