@@ -106,6 +106,9 @@ class NeedsForm(forms.Form):
 
 
 class ComplaintForm(forms.Form):
+    """``once`` is another with every page: a form that is sent twice enters one complaint."""
+
+    once = forms.UUIDField(required=False, widget=forms.HiddenInput)
     kind = forms.ChoiceField(label=_("About"), choices=Complaint.KINDS)
     summary = forms.CharField(
         label=_("What happened"), max_length=4000, widget=forms.Textarea(attrs={"rows": 5})

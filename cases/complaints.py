@@ -1,9 +1,11 @@
 """The complaint register: taken down, acknowledged within days, looked into and answered. Its only writer."""
 
 import csv
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -13,12 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from cases import sla
 from cases.cases import locked, record
 from cases.models import Case, Complaint, ComplaintTerms
-from config.security import audit
+from config.security import audit, crypto
 from config.security.redaction import redact
 from portal.access import require
 from portal.numbers import next_number
 
 SEQUENCE = "cases_complaint_id_seq"
+AT_ONCE = 500
 CLOCKS = {"complaint_acknowledgement": ("received",), "complaint_answer": ("received", "acknowledged")}
 COLUMNS = (
     *("number", "kind", "product_line", "channel", "state", "received_at", "acknowledge_by"),
@@ -42,8 +45,12 @@ def take_down(
     complainant: str = "",
     reach_them: str = "",
     received_on: date | None = None,
+    once: UUID | None = None,
 ) -> Complaint:
-    """Enter a complaint. Raises ValidationError where it does not say what happened or who complained."""
+    """Enter a complaint. Raises ValidationError where it does not say what happened or who complained.
+
+    ``once`` is that of the form it came by: the same words sent twice by one form are one complaint.
+    """
     require(actor, "complaints.work")
     wrong = {}
     if not summary.strip():
@@ -57,28 +64,43 @@ def take_down(
         wrong["received_on"] = _("That day has not come yet.")
     if wrong:
         raise ValidationError(wrong)
-    received = received_on or today
+    told = {
+        "kind": kind,
+        "channel": channel,
+        "complainant": complainant.strip()[:120],
+        "reach_them": reach_them.strip()[:160],
+        "summary": redact(summary.strip()).text,
+    }
+    return _enter(actor, case, told, received_on or today, once)
+
+
+def _enter(
+    actor: Any, case: Case | None, told: dict[str, str], received: date, once: UUID | None
+) -> Complaint:
     acknowledge, answer = terms(received)
+    entered: dict[str, Any] = told | {
+        "number": lambda: next_number("CP", SEQUENCE),
+        "case": case,
+        "patient": case.patient if case else None,
+        "product_line": case.product_line if case else "",
+        "received_at": _moment(received),
+        "taken_by": actor if actor.pk else None,
+        "acknowledge_by": received + timedelta(days=acknowledge),
+        "answer_by": received + timedelta(days=answer),
+    }
+    ref = _ref(once, told, case, received) if once else uuid4()
     with transaction.atomic():
-        complaint = Complaint.objects.create(
-            number=next_number("CP", SEQUENCE),
-            case=case,
-            patient=case.patient if case else None,
-            kind=kind,
-            product_line=case.product_line if case else "",
-            channel=channel,
-            complainant=complainant.strip()[:120],
-            reach_them=reach_them.strip()[:160],
-            summary=redact(summary.strip()).text,
-            received_at=_moment(received),
-            taken_by=actor if actor.pk else None,
-            acknowledge_by=received + timedelta(days=acknowledge),
-            answer_by=received + timedelta(days=answer),
-        )
-        if case is not None:
+        complaint, new = Complaint.objects.get_or_create(ref=ref, defaults=entered)
+        if new and case is not None:
             keep_clocks(actor, case)
             record(actor, case, "linked", {"complaint": complaint.number})
     return complaint
+
+
+def _ref(once: UUID, told: dict[str, str], case: Case | None, received: date) -> UUID:
+    """Of a form and its words together: other words, by the back button for one, are another complaint."""
+    words = json.dumps([told, case.pk if case else None, received.isoformat()], sort_keys=True)
+    return UUID(bytes=crypto.mac("complaints", once.bytes + words.encode())[:16], version=4)
 
 
 def _moment(received: date) -> datetime:
@@ -191,17 +213,21 @@ class _Echo:
         return line
 
 
-def as_csv(actor: Any, rows: Iterable[Complaint]) -> Iterator[str]:
-    """The register without names or words: what an accreditor asks to see. On the trail as an export."""
+def as_csv(actor: Any) -> Iterator[str]:
+    """The register without names or words, oldest first: what an accreditor asks to see, and all of it.
+
+    A few rows at a time; those are on the trail as an export before they leave.
+    """
     require(actor, "complaints.work")
-    rows = list(rows)
-    audit.event(
-        "export", subjects={row.patient_id for row in rows if row.patient_id}, what="complaint register"
-    )
+    every = Complaint.objects.visible_to(actor).only("patient_id", *COLUMNS).order_by("pk")
     writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
-    for row in rows:
-        yield writer.writerow([_cell(getattr(row, name)) for name in COLUMNS])
+    last = 0
+    while some := list(every.filter(pk__gt=last)[:AT_ONCE]):
+        whose = {row.patient_id for row in some if row.patient_id}
+        audit.event("export", subjects=whose, what="complaint register", objects=some)
+        yield "".join(writer.writerow([_cell(getattr(row, name)) for name in COLUMNS]) for row in some)
+        last = some[-1].pk
 
 
 def _cell(value: Any) -> str:

@@ -1,6 +1,7 @@
 """The complaint register and its terms (R-OPS-3)."""
 
 from datetime import date, timedelta
+from uuid import uuid4
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -97,11 +98,30 @@ def test_it_stands_on_its_case(agent: User) -> None:
 def test_the_register_leaves_without_names_and_on_the_trail(agent: User) -> None:
     case = CaseFactory()
     complaint = entered(agent, case=case, complainant="Somebody Special")
-    text = "".join(complaints.as_csv(agent, complaints.register(agent)))
+    text = "".join(complaints.as_csv(agent))
     assert complaint.number in text
     assert "Somebody" not in text
     assert "van" not in text
     assert AccessEntry.objects.filter(kind="export", subjects__contains=[case.patient_id]).exists()
+
+
+def test_the_register_leaves_whole(agent: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(complaints, "AT_ONCE", 2)
+    numbers = [entered(agent, case=CaseFactory()).number for _ in range(5)]
+    lines = "".join(complaints.as_csv(agent)).splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == numbers
+    exports = AccessEntry.objects.filter(kind="export")
+    assert sorted(len(entry.subjects) for entry in exports) == [1, 2, 2]
+
+
+def test_a_form_sent_twice_enters_one_complaint(agent: User) -> None:
+    case, once = CaseFactory(), uuid4()
+    first = entered(agent, case=case, once=once)
+    assert entered(agent, case=case, once=once) == first
+    assert case.events.filter(kind="linked").count() == 1
+    assert entered(agent, case=case, once=once, summary="They shouted.") != first
+    assert entered(agent, case=case, once=uuid4()) != first
+    assert Complaint.objects.count() == 3
 
 
 def test_others_do_not_see_it(agent: User) -> None:
