@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 View = Callable[..., HttpResponseBase]
 SHOWN_INLINE = IMAGES | VIDEOS | {PDF}
-ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+ONE_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
 PURPOSE = re.compile(r"case:\d{1,18}|review")
 BOXED_IN = {
     "Cache-Control": "no-store, private",
@@ -127,11 +127,17 @@ def asked_range(header: str, size: int) -> tuple[int, int] | None:
     if not match or match.groups() == ("", ""):
         return None
     first, last = match.groups()
-    start = int(first) if first else max(0, size - int(last))
-    stop = min(int(last) + 1, size) if first and last else size
+    start = _within(first, size) if first else size - _within(last, size)
+    stop = min(_within(last, size) + 1, size) if first and last else size
     if start >= stop:
         raise Unsatisfiable
     return start, stop
+
+
+def _within(digits: str, size: int) -> int:
+    """The number, or ``size`` where it is larger: one of thousands of digits is never made."""
+    digits = digits.lstrip("0")
+    return size if len(digits) > len(str(size)) else min(int(digits or "0"), size)
 
 
 async def stream(reader: Reader, start: int, stop: int) -> AsyncIterator[bytes]:
