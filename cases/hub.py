@@ -13,15 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from django.conf import settings
-
 from cases import frames, history, live, news, waiting_line
 from cases.collector import Collector
 from cases.lanes import Lane
 from cases.models import Conversation
 from cases.nodes import Nodes
 from cases.people import out_of_part
-from cases.rates import Rates
+from cases.rates import Pacer
 from portal import doors
 
 LOOK_SECONDS = 4.0
@@ -113,7 +111,7 @@ class Hub:
         self.loop = asyncio.get_running_loop()
         self.collector = Collector()
         self.desk_lane = Lane("desk", width=4)
-        self.rates = Rates(settings.CHAT_MESSAGES_PER_10_S)
+        self.pacer = Pacer()
         self.topics: dict[str, Topic] = {}
         self.nodes = Nodes(live.SILENCE_SECONDS)
         self.readers: set[Reader] = set()

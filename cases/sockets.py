@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError
 
-from cases import asked, chat_forms, conversations, frames, history, hub, live
+from cases import asked, chat_forms, conversations, frames, history, hub, live, rates
 from cases.drafts import Draft, Outcome, Refused
 from cases.models import Conversation
 from cases.origins import header
@@ -259,7 +259,7 @@ class ChatSocket:
         said = asked.said(frame)
         conversation = await self.conversation_of(frame)
         draft = self._draft(conversation, said)
-        self.hub.rates.take(str(conversation.pk), draft.author.key)
+        await self.hub.pacer.take(rates.sender(self.actor, conversation))
         self._hush(str(conversation.pk))
         future = self.hub.collector.submit(draft)
         future.add_done_callback(lambda done: self._answer(done, frame))
@@ -296,7 +296,7 @@ class ChatSocket:
         asked.uuid_of(frame, "client_id")
         form, values = asked.values(frame)
         conversation = await self.conversation_of(frame)
-        self.hub.rates.take(str(conversation.pk), "forms")
+        await self.hub.pacer.take(f"forms:{rates.sender(self.actor, conversation)}")
         result = await self.acting(_submit, self.actor, conversation, form, values)
         await self._used()
         self.say(

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
 
-from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
@@ -14,13 +13,12 @@ from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from cases import asked, chat_files, chat_forms, conversations, frames, history, news
+from cases import asked, chat_files, chat_forms, conversations, frames, history, news, rates
 from cases.channels import chat
 from cases.drafts import Refused
 from cases.models import Conversation
 from cases.origins import is_embedder, is_ours
-from cases.people import author_of, is_staff
-from cases.rates import Rates
+from cases.people import is_staff
 from config.security import audit
 from config.security.throttle import TooMany
 from portal import documents, doors, sessions, uploads
@@ -42,7 +40,6 @@ BEARER = "Bearer "
 CHUNK_TYPE = "application/octet-stream"
 
 View = Callable[..., HttpResponseBase]
-rates = Rates(settings.CHAT_MESSAGES_PER_10_S)
 
 
 def answer(refused: Refused, client_id: str | None = None) -> JsonResponse:
@@ -170,7 +167,7 @@ def _say(request: HttpRequest, ref: uuid.UUID) -> HttpResponseBase:
         actor, conversation = entered.who, entered.conversation
         if frame.get("conversation", str(ref)) != str(ref):
             raise Refused("forbidden", "There is no such conversation.")
-        rates.take(str(ref), author_of(actor, conversation).key)
+        rates.take(rates.sender(actor, conversation))
         stored = conversations.write_one(_draft(actor, conversation, said))
     except Refused as refused:
         return answer(refused, asked.named(frame.get("client_id")))
@@ -240,7 +237,7 @@ def form(request: HttpRequest, ref: uuid.UUID) -> HttpResponseBase:
     frame = _json(request)
     client_id, (name, values) = str(asked.uuid_of(frame, "client_id")), asked.values(frame)
     actor, conversation = _known(request, ref)
-    rates.take(str(ref), f"forms of {author_of(actor, conversation).key}")
+    rates.take(f"forms:{rates.sender(actor, conversation)}")
     result = chat_forms.submit(actor, conversation=conversation, form=name, values=values)
     told = (result.ok, result.detail, result.tries_left)
     return JsonResponse(frames.form_result(ref, client_id, name, *told))
