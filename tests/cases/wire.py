@@ -71,7 +71,7 @@ class Chat:
             self.server.socket_url(self.path),
             subprotocols=[f"ticket.{ticket or self.ticket}"],  # type: ignore[list-item]
         ) as ws:
-            yield Socket(ws, self.id)
+            yield Socket(ws, self.id).let_in()
 
 
 class Socket:
@@ -80,6 +80,12 @@ class Socket:
     def __init__(self, ws: ClientConnection, conversation: str) -> None:
         self.ws, self.conversation = ws, conversation
         self.heard: list[Frame] = []
+
+    def let_in(self) -> "Socket":
+        """Once it is let in, which its first ``state`` tells, or closed. What was stored before is for ``resume``."""
+        with contextlib.suppress(ConnectionClosed):
+            self.heard.append(self.wait("state"))
+        return self
 
     def put(self, frame_type: str, **more: Any) -> None:
         self.ws.send(json.dumps({"type": frame_type, "conversation": self.conversation} | more))
