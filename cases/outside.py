@@ -6,14 +6,14 @@ and can send it through the portal instead.
 """
 
 import re
-from datetime import date
 from typing import Any
 
-from django.utils import dateformat, translation
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from cases import facts
+from cases import birth_dates, facts
+from cases import outside_words as words
 from cases.models import Case
 from config.security.redaction import redact
 from portal.models import Patient, Product
@@ -27,21 +27,7 @@ MAY = frozenset(
 )  # fmt: skip
 SHORTEST_WORD = 4
 CHANNELS = frozenset({"sms", "email"})  # whose texts leave the house
-
-EQUIPMENT = re.compile(
-    r"\b(?:[bc]i?-?pap|apap|oxygen|ox[ií]geno|concentrat(?:or|ors)|concentrador|nebuli[sz]er|nebulizador|"
-    r"breast pump|sacaleches|wheelchair|silla de ruedas|hospital bed|ventilator|ventilador|"
-    r"masks?|mascarillas?|cushions?|tubing|cannula|c[aá]nula|catheters?|sonda|glucose|insulin|insulina)\b",
-    re.IGNORECASE,
-)
-ILLNESS = re.compile(
-    r"\b(?:diagnos\w*|diagn[oó]stic\w*|sleep apnea|apnea|copd|epoc|asthma|asma|diabet\w*|cancer|c[aá]ncer|"
-    r"pregnan\w*|embaraz\w*|symptoms?|s[ií]ntomas?|icd|prescri\w+|receta m[eé]dica)\b",
-    re.IGNORECASE,
-)
-CODE = re.compile(r"\b(?:[A-TV-Z]\d{2}\.\d{1,4}|[AEK]\d{4})\b")
-CLINICIAN = re.compile(r"\b(?i:dra?\.|dra?(?=\s)|doctora?)\s+[A-ZÁÉÍÓÚÑ]\w+")
-MONEY = re.compile(r"\$\s?\d|\b\d+(?:\.\d\d)?\s?(?:dollars|d[oó]lares)\b", re.IGNORECASE)
+HOUSE = re.compile(r"(\d+\w?),? (?:[nsew]\.? |north |south |east |west )?(\S+)")
 
 KINDS: dict[str, Any] = {
     "equipment": gettext_lazy("an item or kind of equipment"),
@@ -55,24 +41,29 @@ KINDS: dict[str, Any] = {
     "address": gettext_lazy("an address"),
     "attachment": gettext_lazy("a file"),
 }
-PATTERNS = {
-    "equipment": EQUIPMENT,
-    "illness": ILLNESS,
-    "code": CODE,
-    "clinician": CLINICIAN,
-    "money": MONEY,
+WRITTEN = {"code": words.CODE, "clinician": words.CLINICIAN, "address": words.ADDRESS}
+FOLDED = {
+    "equipment": words.EQUIPMENT,
+    "illness": words.ILLNESS,
+    "money": words.MONEY,
+    "address": words.POST_BOX,
 }
 
 
 def found_in(text: str, case: Case | None = None) -> list[str]:
     """Kinds of KINDS that ``text`` holds and that may not leave the house. Order and case numbers do."""
-    kinds = {kind for kind, pattern in PATTERNS.items() if pattern.search(_without_numbers(text, case))}
+    own = _without_ours(text, case)
+    plain = words.folded(own)
+    kinds = {kind for kind, pattern in WRITTEN.items() if pattern.search(own)}
+    kinds |= {kind for kind, pattern in FOLDED.items() if pattern.search(plain)}
     if redact(text).total:
         kinds.add("number")
-    if _names_product(text):
+    if _names_product(plain):
         kinds.add("equipment")
+    if birth_dates.is_told(plain):
+        kinds.add("birth")
     if case is not None and case.patient is not None:
-        kinds |= _of_patient(text, case.patient)
+        kinds |= _of_patient(plain, case.patient)
     return [kind for kind in KINDS if kind in kinds]
 
 
@@ -89,45 +80,43 @@ def wrong_in_template(text: str) -> str:
     return ""
 
 
-def _without_numbers(text: str, case: Case | None) -> str:
-    """Our own numbers look like codes of others, and links hold anything."""
+def _without_ours(text: str, case: Case | None) -> str:
+    """Our own numbers look like codes of others, our name may hold what we sell, and links hold anything."""
     ours = [case.number, case.order.number if case.order else ""] if case is not None else []
-    for number in filter(None, ours):
-        text = text.replace(number, " ")
+    for name in filter(None, [*ours, str(settings.SUPPLIER_NAME)]):
+        text = text.replace(name, " ")
     return re.sub(r"https?://\S+", " ", text)
 
 
-def _names_product(text: str) -> bool:
+def _names_product(said: str) -> bool:
     """Whether the catalogue calls something so: in the words on its invoices or in a patient's."""
-    said = text.casefold()
     names = (name for row in Product.objects.values_list("name", "plain_name") for name in row)
-    return any(len(name) >= SHORTEST_WORD and name.casefold() in said for name in names)
+    return any(len(name) >= SHORTEST_WORD and _stands(name, said) for name in names)
 
 
-def _of_patient(text: str, patient: Patient) -> set[str]:
-    said = " ".join(text.casefold().split())
+def _of_patient(said: str, patient: Patient) -> set[str]:
     kinds = set()
     if any(_stands(word, said) for word in str(patient.last_name).split()):
         kinds.add("name")
-    if patient.address_line1 and _stands(str(patient.address_line1), said):
+    if _stands_address(str(patient.address_line1 or ""), said):
         kinds.add("address")
-    if any(_stands(form, said) for form in _birth_forms(patient.birth_date)):
+    if birth_dates.stands(patient.birth_date, said):
         kinds.add("birth")
     return kinds
 
 
+def _stands_address(line: str, said: str) -> bool:
+    """House number and the street's own name, however the rest of it is written."""
+    told = HOUSE.match(words.folded(line))
+    if told is None:
+        return bool(line) and _stands(line, said)
+    number, street = (re.escape(part) for part in told.groups())
+    return (
+        re.search(rf"(?<!\w){number},? (?:[nsew]\.? |north |south |east |west )?{street}(?!\w)", said)
+        is not None
+    )
+
+
 def _stands(word: str, said: str) -> bool:
-    return len(word) > 1 and re.search(rf"(?<!\w){re.escape(word.casefold())}(?!\w)", said) is not None
-
-
-def _birth_forms(born: date) -> list[str]:
-    """As people write it: in figures, month first and day first, and in words of both languages."""
-    forms = [born.isoformat()]
-    for mark in "/-.":
-        for year in (f"{born.year}", f"{born:%y}"):
-            for one, other in ((born.month, born.day), (born.day, born.month)):
-                forms += [f"{one}{mark}{other}{mark}{year}", f"{one:02}{mark}{other:02}{mark}{year}"]
-    for language, pattern in (("en", "F j, Y"), ("en", "F j Y"), ("en", "j F Y"), ("es", r"j \d\e F \d\e Y")):
-        with translation.override(language):
-            forms.append(dateformat.format(born, pattern))
-    return forms
+    word = words.folded(word)
+    return len(word) > 1 and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", said) is not None
