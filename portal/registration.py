@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.security import audit, normal
-from config.security.throttle import Limit, TooMany, give_back, take
+from config.security.throttle import Limit, TooMany, take
 from portal import account_mail, contact_holds, one_time, passwords, verification
 from portal.access import PATIENT_REALM
 from portal.models import OneTimeSecret, Order, Patient, RoleGrant, User
@@ -38,12 +38,11 @@ def begin(*, proofs: Proofs, address: str) -> OneTimeSecret:
 
     Raises throttle.TooMany by address.
     """
-    taken = take((PER_ADDRESS, address))
+    take((PER_ADDRESS, address))  # kept where the proofs are right too: a try handed back would tell
     patient = _matching(proofs)
     if patient is None or not _may_reach(patient) or not _may_send(patient):
         account_mail.post_nothing()
         return one_time.issue("registration")
-    give_back(taken)
     with transaction.atomic():
         audit.event("verify", what="registration", subjects=[patient], outcome="ok")
         if patient.user_id is not None or User.objects.by_email(patient.email, PATIENT_REALM):

@@ -100,6 +100,14 @@ def test_address_is_limited(patient):
     assert answers[-1] == 429
 
 
+def test_the_limit_does_not_tell_right_proofs_from_wrong(patient):
+    """What is left of the tries afterwards is the same."""
+    left = {}
+    for address, wrong in (("10.0.9.1", {}), ("10.0.9.2", {"number": "A9999999"})):
+        left[address] = [begin(patient, address=address, **wrong)[1].status_code for _ in range(12)]
+    assert left["10.0.9.1"] == left["10.0.9.2"] == [302] * 10 + [429] * 2
+
+
 def test_codes_are_not_mailed_without_end(patient, mailoutbox):
     for _ in range(6):
         begin(patient)
