@@ -170,6 +170,7 @@ def _dues(cases: Iterable[Case]) -> dict[int, Due]:
 
 def _due(case: Case, hours: calendars.Hours, now: datetime) -> Due:
     at = cast(datetime, case.next_due_at)
+    hours = calendars.or_always(hours, now)
     ahead, behind = calendars.between(hours, now, at), calendars.between(hours, at, now)
     left = int(ahead) if at > now else -max(int(behind), 1)
     warned = None if case.next_warn_at is None else case.next_warn_at <= now

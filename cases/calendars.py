@@ -7,7 +7,7 @@ the hour that comes twice begins at its first coming.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import holidays
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from cases.models import Calendar
 
@@ -82,8 +83,22 @@ def next_opening(calendar: Calendar | Hours, at: datetime) -> datetime:
 
 
 def supplier() -> Hours:
-    """The supplier's own hours: the default calendar."""
-    return known()[1]
+    """The supplier's own hours: the default calendar, or round the clock where it never opens any more."""
+    return or_always(known()[1], timezone.now())
+
+
+def or_always(hours: Hours, at: datetime) -> Hours:
+    """``hours``, or round the clock where they never open after ``at``."""
+    return hours if is_reached(hours, at, timedelta(minutes=1)) else replace(hours, always=True)
+
+
+def is_reached(hours: Hours, start: datetime, left: timedelta) -> bool:
+    """Whether so much open time comes after ``start`` in any future that is looked at."""
+    try:
+        after(hours, start, left)
+    except NeverOpen:
+        return False
+    return True
 
 
 # --- counting ----------------------------------------------------------------------------------------

@@ -25,13 +25,24 @@ def ring(alarms: Iterable[ClockEvent]) -> None:
         owner = [case.owner_id] if case.owner_id else []
         telling.tell([*owner, *leads.get(case.team_id, leads[None])], case_id=case.pk, kind="clock")
         if alarm.kind == "breached":
-            _note(case, alarm)
+            _note(case, alarm, alarm.kind)
 
 
-def _note(case: Case, alarm: ClockEvent) -> None:
+def ring_uncounted(alarms: list[ClockEvent]) -> None:
+    """A calendar that never opens is the fault of those who keep it: all leads and supervisors hear of it."""
+    if not alarms:
+        return
+    floor = _leads(set())[None]
+    cases = {case.pk: case for case in Case.objects.filter(pk__in={alarm.case_id for alarm in alarms})}
+    for alarm in alarms:
+        telling.tell(floor, case_id=alarm.case_id, kind="clock")
+        _note(cases[alarm.case_id], alarm, "uncounted")
+
+
+def _note(case: Case, alarm: ClockEvent, what: str) -> None:
     from cases import cases as rules  # which turn the clocks
 
-    rules.record(TIME, case, "clock", {"clock": alarm.clock.kind, "what": alarm.kind})
+    rules.record(TIME, case, "clock", {"clock": alarm.clock.kind, "what": what})
 
 
 def _leads(teams: set[int]) -> dict[int | None, list[int]]:

@@ -11,7 +11,7 @@ from django.db.models import Model, Q
 from django.utils import timezone
 
 from cases import calendars, clock_alarms, promises
-from cases.clocks import ACTIVE, Turning
+from cases.clocks import ACTIVE, UNCOUNTED, Turning
 from cases.models import Clock, ClockEvent
 from cases.promises import Facts, Target
 from cases.signals import clock_breached, clock_warned
@@ -167,6 +167,7 @@ def keep(story: list[ClockEvent]) -> None:
             cursor.execute(TOLD, [_rows(plain)])
     alarms = [told for told in story if told.kind in SIGNALS]
     clock_alarms.ring(alarms)
+    clock_alarms.ring_uncounted([told for told in story if told.cause == UNCOUNTED])
     for told in alarms:
         transaction.on_commit(partial(_announce, told.kind, told.case_id, told.clock_id))
 

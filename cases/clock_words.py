@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from cases.calendars import Hours, known, open_time
-from cases.clocks import ACTIVE
+from cases.clocks import ACTIVE, UNCOUNTED, is_counted
 from cases.models import Case, Clock, ClockEvent
 from cases.people import shown_name
 from config.templatetags.look import say_when
@@ -102,15 +102,17 @@ def span(left: timedelta) -> str:
 def _shown(clock: Clock, hours: dict[int, Hours], told: list[ClockEvent], now: datetime) -> Standing:
     runs = clock.state == "running"
     due = clock.due_at if runs else None
+    own = hours.get(clock.calendar_id or 0)
+    counted = own if own and is_counted(clock, own) else None
     return Standing(
         clock,
         clock.get_kind_display(),
         str(clock.get_state_display()),
         clock.due_at,
-        _left(hours.get(clock.calendar_id or 0), now, due) if due else None,
+        _left(counted, now, due) if due else None,
         due - now if due else None,
         _colour(clock, now),
-        _why(clock),
+        _why(clock, is_uncounted=own is not counted),
         [Told(event.at, _in_words(event), _by(event), event.reason or "") for event in told],
     )
 
@@ -123,8 +125,8 @@ def _colour(clock: Clock, now: datetime) -> str:
     return "amber" if clock.warn_at and clock.warn_at <= now else "green"
 
 
-def _why(clock: Clock) -> str:
-    """Why it has the length it has, and why it stands still where it does."""
+def _why(clock: Clock, *, is_uncounted: bool) -> str:
+    """Why it has the length it has, and why it stands still where it does or goes by the wall."""
     words = _("%(policy)s: %(within)s of open time.") % {
         "policy": clock.policy_name,
         "within": in_full(clock.within),
@@ -132,6 +134,9 @@ def _why(clock: Clock) -> str:
     if clock.state == "paused":
         left = max(clock.within - clock.used, timedelta(0))
         return f"{words} {_('It stands still while the customer has the word; %s are left.') % in_full(left)}"
+    if is_uncounted and clock.calendar:
+        fault = _("It cannot be counted: calendar %(calendar)s is never open so long. It runs by the wall.")
+        words = f"{words} {fault % {'calendar': clock.calendar.name}}"
     if clock.breached_at:
         return f"{words} {_('It ran out %s.') % say_when(clock.breached_at)}"
     return words
@@ -190,6 +195,7 @@ def _cause(code: str) -> str:
         "parted": _("the merge was undone"),
         "cancelled": _("nothing is promised any more"),
         "by hand": _("by hand"),
+        UNCOUNTED: _("its calendar is never open so long, and it runs by the wall"),
     }
     return causes.get(
         code, _("a complaint was taken up") if code.startswith("begin") else _("it was answered")

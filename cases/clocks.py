@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from cases.calendars import NONE, Hours, Known, after, open_time
+from cases.calendars import NONE, Hours, Known, NeverOpen, after, is_reached, open_time
 from cases.models import Clock, ClockEvent
 from cases.promises import Target
 
 ACTIVE = ("running", "paused")
+UNCOUNTED = "never open"
+STARTS = ("started", "resumed", "retargeted")
 MEASURE = ("within", "calendar_id", "warn_at_percent", "pauses", "policy_name")
 
 
@@ -171,9 +173,12 @@ class Turning:
         self._look_next(clock)
 
     def _reaches(self, clock: Clock, used: timedelta) -> datetime:
-        """When so much of it will have been used."""
-        since = clock.running_since or self.at
-        return after(self._hours(clock), since, max(used - clock.used, NONE))
+        """When so much of it will have been used; by the wall where its calendar never opens so long."""
+        since, left = clock.running_since or self.at, max(used - clock.used, NONE)
+        try:
+            return after(self._hours(clock), since, left)
+        except NeverOpen:
+            return since + left
 
     def _look_next(self, clock: Clock) -> None:
         clock.next_moment_at = None
@@ -199,3 +204,12 @@ class Turning:
             **who,
         )
         self.story.append(event)
+        if kind in STARTS and cause != UNCOUNTED and not is_counted(clock, self._hours(clock)):
+            self._tell(clock, "retargeted", at, cause=UNCOUNTED)
+
+
+def is_counted(clock: Clock, hours: Hours) -> bool:
+    """Whether the calendar of a clock opens long enough to keep what it promises; else it runs by the wall."""
+    if clock.state != "running" or clock.running_since is None:
+        return True
+    return is_reached(hours, clock.running_since, clock.within - clock.used)

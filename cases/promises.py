@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from cases import calendars
-from cases.models import SlaPolicy
+from cases.models import Calendar, SlaPolicy, SlaTarget
 from config.business_day import business_day
 
 REPLY_HOURS = 4
@@ -122,6 +122,13 @@ def weight(policy: SlaPolicy) -> int:
     """How specific a policy is, as ``rank`` orders them: the heavier one wins."""
     named = (policy.reason_id, policy.reason_family, policy.customer_tier, policy.priority, policy.channel)
     return sum(bool(each) << place for place, each in enumerate(reversed(named)))
+
+
+def uncounted(calendar: Calendar) -> list[SlaTarget]:
+    """The targets in force whose time never comes in a calendar's hours."""
+    hours, now = calendars.hours_of(calendar), timezone.now()
+    targets = SlaTarget.objects.filter(calendar=calendar, policy__active=True).select_related("policy")
+    return [target for target in targets if not calendars.is_reached(hours, now, target.within)]
 
 
 def reply_by(now: datetime | None = None, *, hours: int = REPLY_HOURS) -> datetime:

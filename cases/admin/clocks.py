@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
@@ -91,6 +91,21 @@ class CalendarAdmin(WorkshopAdmin):
     list_filter = ("always_open", "time_zone", "is_default")
     search_fields = ("name", "code", "time_zone")
     inlines = (HoursInline, DaysInline)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """What was saved is kept; which promises can't be counted by it is said."""
+        super().save_related(request, form, formsets, change)
+        for target in promises.uncounted(form.instance):
+            words = {
+                "policy": target.policy.name,
+                "kind": target.get_kind_display(),
+                "calendar": form.instance.name,
+            }
+            messages.error(
+                request,
+                _("%(policy)s, %(kind)s: it cannot be counted, calendar %(calendar)s is never open so long.")
+                % words,
+            )
 
 
 @admin.register(SlaPolicy)

@@ -93,6 +93,16 @@ class SlaTarget(models.Model):
     def __str__(self) -> str:
         return f"target {self.pk}"
 
+    def clean(self) -> None:
+        """What is promised must come in the hours it is counted in."""
+        from cases import calendars  # which reads these models
+
+        if not self.calendar_id or not isinstance(self.within, timedelta):
+            return
+        if not calendars.is_reached(calendars.hours_of(self.calendar), timezone.now(), self.within):
+            words = _("It cannot be counted: calendar %(calendar)s is never open so long.")
+            raise ValidationError({"calendar": words % {"calendar": self.calendar.name}})
+
 
 class Clock(models.Model):
     """One promise on one case. ``used`` is what had run before ``running_since``; both count open time.

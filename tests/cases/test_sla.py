@@ -5,13 +5,24 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from cases import cases, conversations, merging, promises, sla, snoozing
 from cases.defaults import clocks as defaults
-from cases.models import Calendar, Case, CaseEvent, Clock, Notification, SlaPolicy, SlaTarget
+from cases.models import (
+    Calendar,
+    Case,
+    CaseEvent,
+    Clock,
+    Notification,
+    OpenHours,
+    SlaPolicy,
+    SlaTarget,
+    SpecialDay,
+)
 from portal.access import System
 from tests.factories import (
     ConversationFactory,
@@ -279,6 +290,61 @@ def test_many_cases_turn_in_as_few_statements_as_one() -> None:
         return len(queries)
 
     assert cost(1) == cost(12) <= 8
+
+
+# --- calendars that never open -----------------------------------------------------------------------
+def _thin(opens: str = "09:00", closes: str = "10:00") -> Calendar:
+    """Open for an hour on Mondays: a fortnight of open time takes more than six years."""
+    thin = Calendar.objects.create(code="thin", name="Thin hours", time_zone="America/Chicago")
+    OpenHours.objects.create(calendar=thin, weekday=0, opens=opens, closes=closes)
+    return thin
+
+
+def test_no_calendar_keeps_a_case_from_opening(clock, lead) -> None:
+    """Its clock runs by the wall, says why, and those who keep calendars hear of it."""
+    SlaPolicy.objects.all().delete()
+    policy = SlaPolicy.objects.create(name="Thin", channel="portal")
+    SlaTarget.objects.create(policy=policy, kind="resolution", within=14 * DAY, calendar=_thin())
+    case = opened("portal")
+    [row] = case.clocks.all()
+    assert row.due_at == TUESDAY + 14 * DAY
+    [shown] = sla.standing(case)
+    assert "cannot be counted: calendar Thin hours is never open" in shown.why
+    assert shown.left == shown.left_wall == 14 * DAY
+    assert any("never open" in told.words for told in shown.story)
+    assert Notification.objects.filter(case=case, kind="clock", user=lead).exists()
+    clock.shift(DAY)
+    with transaction.atomic():
+        sla.event(case, "waits")
+        sla.event(case, "resumes")
+    row.refresh_from_db()
+    assert row.state == "running"
+
+
+def test_a_supplier_who_never_opens_still_promises(clock) -> None:
+    """A default calendar of days that are all closed: counted round the clock, as one without hours is."""
+    own = Calendar.objects.filter(is_default=True).first() or Calendar.objects.create(
+        code="own", is_default=True
+    )
+    own.hours.all().delete()
+    OpenHours.objects.create(calendar=own, weekday=0, opens="09:00", closes="10:00")
+    Calendar.objects.filter(pk=own.pk).update(always_open=False)
+    days = (TUESDAY.date() + timedelta(days=number) for number in range(-2, 1200))
+    SpecialDay.objects.bulk_create(SpecialDay(calendar=own, date=day, name="Closed") for day in days)
+    assert promises.reply_by() == TUESDAY + 4 * HOUR
+
+
+def test_a_promise_that_no_calendar_can_count_is_refused(clock) -> None:
+    policy = SlaPolicy.objects.create(name="Thin")
+    thin = _thin()
+    target = SlaTarget(policy=policy, kind="resolution", within=14 * DAY, calendar=thin)
+    with pytest.raises(ValidationError, match="calendar Thin hours is never open so long"):
+        target.full_clean()
+    target.within = 2 * HOUR
+    target.full_clean()
+    target.within = 14 * DAY
+    target.save()
+    assert promises.uncounted(thin) == [target]
 
 
 # --- what time does ----------------------------------------------------------------------------------
