@@ -21,7 +21,8 @@ def over(case: Case, into: Case) -> dict[str, list[int]]:
             moved.append(draft.pk)
         else:
             there.body = f"{there.body}{BETWEEN}{draft.body}"
-            there.save(update_fields=["body"])
+            there.attachments = list(dict.fromkeys([*there.attachments, *draft.attachments]))
+            there.save(update_fields=["body", "attachments"])
             added.append(draft.pk)
     return {"moved": moved, "added": added}
 
@@ -34,7 +35,8 @@ def back(case: Case, into: Case, kept: Any) -> None:
         there = Draft.objects.filter(case=into, user=draft.user_id).first()
         if there is not None and there.body.endswith(f"{BETWEEN}{draft.body}"):
             there.body = there.body.removesuffix(f"{BETWEEN}{draft.body}")
-            there.save(update_fields=["body"])
+            there.attachments = [ref for ref in there.attachments if ref not in draft.attachments]
+            there.save(update_fields=["body", "attachments"])
 
 
 BELONGINGS.extend(

@@ -66,7 +66,8 @@ class RefsField(forms.CharField):
 
 
 class SayForm(forms.Form):
-    """A reply or a note. ``seen`` is the last message the agent's draft knew of.
+    """A reply or a note. ``seen`` is the last message the agent's draft knew of, ``despite`` a colleague's reply
+    that came since and that its author was shown.
 
     ``now``: without a while to take it back. ``at``: later, and ``even_if`` the customer writes first.
     """
@@ -75,7 +76,7 @@ class SayForm(forms.Form):
     body = forms.CharField(max_length=LONGEST_DRAFT, required=False, strip=False)
     client_id = forms.UUIDField()
     seen = forms.IntegerField(min_value=0, required=False)
-    anyway = forms.BooleanField(required=False)
+    despite = forms.IntegerField(min_value=0, required=False)
     now = forms.BooleanField(required=False)
     at = LocalTimeField(required=False)
     even_if = forms.BooleanField(required=False)
@@ -105,6 +106,7 @@ class DraftForm(forms.Form):
     body = forms.CharField(max_length=LONGEST_DRAFT, required=False, strip=False)
     seen = forms.IntegerField(min_value=0, required=False)
     made_from = forms.CharField(max_length=24, required=False)
+    attachments = RefsField(required=False)
 
     def clean_seen(self) -> int:
         return self.cleaned_data["seen"] or 0

@@ -43,34 +43,49 @@ def hold(
     at: datetime | None = None,
     anyway: bool = False,
     made_from: str = "",
+    through_portal: bool = False,
 ) -> HeldReply:
     """Keep a reply that will leave at ``at``, else after the time its author has to take it back.
 
-    Raises Refused, as sending would; ValidationError on a time that is past or far away.
+    The same again under its ``client_id`` changes nothing. Raises Refused, as sending would, with the code
+    ``conflict`` where something else came under this id; ValidationError on a time that is past or far away.
     """
     require(actor, "cases.work", case)
     files = [str(ref) for ref in attachments]
     now = timezone.now()
     if at is not None:
         _refuse_odd_time(at, now)
-    thread = _thread_of(actor, case)
+    thread = fitness.portal_thread(case) if through_portal else _thread_of(actor, case)
     _refuse_unfit(actor, thread, body, client_id, files, made_from)
     said = {
         "case": case,
-        "conversation": thread,
+        "conversation": None if through_portal else thread,
         "body": body,
         "attachments": files,
         "made_from": made_from,
+        "through_portal": through_portal,
         "seen": seen,
         "anyway": anyway,
         "state": "scheduled" if at else "held",
         "release_at": at or now + timedelta(seconds=workspace.preferences_of(actor).undo_seconds),
     }
     with transaction.atomic():
-        held, _new = HeldReply.objects.get_or_create(user=actor, client_id=client_id, defaults=said)
-        workspace.discard_draft(actor, case=case)
+        held, new = HeldReply.objects.get_or_create(user=actor, client_id=client_id, defaults=said)
+        if not new:
+            _refuse_another(held, said, at)
+        workspace.discard_draft(actor, case=case, said=body, files=files)
         transaction.on_commit(lambda: _announce(held))
     return held
+
+
+def _refuse_another(held: HeldReply, said: dict[str, Any], at: datetime | None) -> None:
+    """What came before under this id has to be the same reply, and not to have been taken back since."""
+    same = all(getattr(held, name) == said[name] for name in ("body", "attachments", "through_portal"))
+    here = said["case"].pk in (held.case_id, held.case.merged_into_id)
+    when = held.release_at if held.state == "scheduled" else None
+    stands = held.state == "sent" or (held.state in HeldReply.WAITING and when == at)
+    if not (same and here and stands):
+        raise Refused("conflict")
 
 
 def _refuse_unfit(
@@ -100,6 +115,12 @@ def _refuse_odd_time(at: datetime, now: datetime) -> None:
 
 def _thread_of(actor: User, case: Case) -> Conversation:
     return timeline.speaking(timeline.conversations(actor, case)) or conversations.thread_of(case)
+
+
+def _meant_for(actor: User, held: HeldReply) -> Conversation:
+    if held.through_portal:
+        return fitness.portal_thread(_standing(held.case))
+    return held.conversation or _thread_of(actor, held.case)
 
 
 def _announce(held: HeldReply) -> None:
@@ -150,7 +171,7 @@ def change(actor: User, *, held: HeldReply, body: str, at: datetime, anyway: boo
     _refuse_odd_time(at, timezone.now())
     with transaction.atomic():
         kept = _locked(actor, held)
-        thread = kept.conversation or _thread_of(actor, kept.case)
+        thread = _meant_for(actor, kept)
         _refuse_unfit(actor, thread, body, kept.client_id, kept.attachments, kept.made_from)
         kept.body, kept.release_at, kept.anyway, kept.state = body, at, anyway, "scheduled"
         kept.save(update_fields=["body", "release_at", "anyway", "state"])
@@ -210,6 +231,8 @@ def _send(held: HeldReply) -> bool:
         return _refuse(held, refused.code)
     except PermissionDenied:
         return _refuse(held, "forbidden")
+    except ValidationError:
+        return _refuse(held, "invalid")
     _settle(held, "sent")
     return True
 
@@ -219,9 +242,12 @@ def _say(held: HeldReply) -> None:
     if author.realm != STAFF_REALM or not allowed(author, "cases.work", held.case):
         raise PermissionDenied("cases.work")
     case = _standing(held.case)
-    thread = _open_thread(author, case, held)
     files = tuple(uuid.UUID(ref) for ref in held.attachments)
     said: dict[str, Any] = {"client_id": held.client_id, "attachments": files, "made_from": held.made_from}
+    if held.through_portal:
+        fitness.through_portal(author, case=case, body=held.body, **said)
+        return
+    thread = _open_thread(author, case, held)
     conversations.reply(author, conversation=thread, body=held.body, **said)
 
 
@@ -276,12 +302,13 @@ def _settle(held: HeldReply, state: str) -> None:
 
 
 def _back_to_draft(held: HeldReply) -> None:
-    """Never lose a word: before what was begun meanwhile, if anything was. A note stays one."""
+    """Never lose a word nor a file: before what was begun meanwhile, if anything was. A note stays one."""
     case = _standing(held.case)
     begun = workspace.draft_of(held.user, case)
+    files = list(dict.fromkeys([*held.attachments, *(begun.attachments if begun else [])]))
     if begun is None or not begun.body.strip():
         kept: dict[str, Any] = {"body": held.body, "seen": held.seen, "made_from": held.made_from}
-        workspace.keep_draft(held.user, case, kind="reply", **kept)
+        workspace.keep_draft(held.user, case, kind="reply", files=files, **kept)
         return
     body = f"{held.body}\n\n{begun.body}"
-    workspace.keep_draft(held.user, case, kind=begun.kind, body=body, seen=held.seen)
+    workspace.keep_draft(held.user, case, kind=begun.kind, body=body, seen=held.seen, files=files)

@@ -1,15 +1,18 @@
 """What an agent works with at the console: the case they open, drafts, and how the console behaves."""
 
+import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agents.models import Draft, Preferences
 from cases.models import Case
 from config.security import audit
 from portal.access import require
-from portal.models import User
+from portal.models import Document, User
 
 LONGEST_DRAFT = 10_000
 
@@ -25,35 +28,65 @@ def draft_of(actor: User, case: Case) -> Draft | None:
 
 @transaction.atomic
 def save_draft(
-    actor: User, *, case: Case, kind: str, body: str, seen: int, made_from: str = ""
+    actor: User,
+    *,
+    case: Case,
+    kind: str,
+    body: str,
+    seen: int,
+    made_from: str = "",
+    attachments: Iterable[uuid.UUID | str] = (),
 ) -> Draft | None:
-    """Keep ``body``; an empty one ends the draft. ``seen``: the last message in the thread when it began.
+    """Keep ``body`` and the files with it; where there is neither, the draft ends.
 
-    ``made_from``: the reply kept ready that it was made from, as ``cases.canned.fill`` names it.
+    ``seen``: the last message in the thread when it began. ``made_from``: the reply kept ready that it was made
+    from, as ``cases.canned.fill`` names it.
     """
+    files = [str(ref) for ref in attachments]
     require(actor, "cases.work", case)
     if len(body) > LONGEST_DRAFT:
         raise DraftTooLong
-    if not body.strip():
+    if not body.strip() and not files:
         Draft.objects.filter(user=actor, case=case).delete()
         return None
-    return keep_draft(actor, case, kind=kind, body=body, seen=seen, made_from=made_from)
+    return keep_draft(actor, case, kind=kind, body=body, seen=seen, made_from=made_from, files=files)
 
 
-def keep_draft(user: User, case: Case, *, kind: str, body: str, seen: int, made_from: str = "") -> Draft:
+def keep_draft(
+    user: User, case: Case, *, kind: str, body: str, seen: int, made_from: str = "", files: list[str]
+) -> Draft:
     """As ``save_draft``, for words that come back to their author: whole, whatever their length."""
     now = timezone.now()
-    words = {"kind": kind, "body": body, "saved_at": now, "made_from": made_from}
+    words = {"kind": kind, "body": body, "saved_at": now, "made_from": made_from, "attachments": files}
     draft, _new = Draft.objects.update_or_create(
         user=user, case=case, defaults=words, create_defaults=words | {"since_message": seen}
     )
     return draft
 
 
-def discard_draft(actor: User, *, case: Case) -> None:
-    """What was written has been sent, or is given up."""
+@transaction.atomic
+def discard_draft(actor: User, *, case: Case, said: str, files: Iterable[uuid.UUID | str] = ()) -> None:
+    """What was written has been sent. What was written on behind it meanwhile stays, and so do other files."""
     require(actor, "cases.work", case)
-    Draft.objects.filter(user=actor, case=case).delete()
+    draft = Draft.objects.select_for_update(of=("self",)).filter(user=actor, case=case).first()
+    if draft is None:
+        return
+    gone = {str(ref) for ref in files}
+    draft.attachments = [ref for ref in draft.attachments if ref not in gone]
+    draft.body = draft.body.removeprefix(said).lstrip() if said and draft.body.startswith(said) else ""
+    if draft.body or draft.attachments:
+        draft.made_from = ""
+        draft.save(update_fields=["body", "attachments", "made_from"])
+    else:
+        draft.delete()
+
+
+def files_of(actor: User, refs: Iterable[str]) -> list[dict[str, str]]:
+    """Files that go with somebody's words, as the composer names them: ``id`` and ``name``."""
+    wanted = list(refs)
+    own = Document.objects.visible_to(actor).filter(ref__in=wanted, uploaded_by=actor) if wanted else []
+    names = {str(document.ref): document.filename for document in own}
+    return [{"id": ref, "name": names.get(ref) or _("File")} for ref in wanted]
 
 
 def preferences_of(actor: User) -> Preferences:

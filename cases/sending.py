@@ -5,6 +5,7 @@ was made from a reply kept ready must have become this customer's own (R-CASE-4)
 """
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -59,25 +60,40 @@ def may_go_through_portal(case: Case) -> bool:
 
 
 def through_portal(
-    actor: Any, *, case: Case, body: str, client_id: uuid.UUID | None = None, made_from: str = ""
+    actor: Any,
+    *,
+    case: Case,
+    body: str,
+    client_id: uuid.UUID | None = None,
+    made_from: str = "",
+    attachments: Iterable[uuid.UUID] = (),
 ) -> Stored:
-    """Say it in the portal instead; by e-mail the customer is told that a message waits, and not what."""
-    from cases import conversations  # the thread is written by its own rules, which ask this module
+    """Say it in the portal instead; by e-mail the customer is told that a message waits, and not what.
+
+    Raises ValidationError where the customer can't read there.
+    """
+    from cases import cases, conversations  # the thread is written by its own rules, which ask this module
 
     require(actor, "cases.work", case)
+    said = {"body": body, "client_id": client_id, "made_from": made_from, "attachments": attachments}
+    with transaction.atomic():
+        cases.locked(case)  # of the same sent twice at once, the second finds the thread of the first
+        thread = portal_thread(case)
+        if thread._state.adding:
+            thread.save()
+        return conversations.reply(actor, conversation=thread, **said)
+
+
+def portal_thread(case: Case) -> Conversation:
+    """The case's thread in the portal; one that is not stored yet where it has none.
+
+    Raises ValidationError where the customer can't read there.
+    """
     if not may_go_through_portal(case):
         raise ValidationError(_("This customer has no sign-in to the portal yet."))
-    with transaction.atomic():
-        thread = _portal_thread(case)
-        return conversations.reply(
-            actor, conversation=thread, body=body, client_id=client_id, made_from=made_from
-        )
-
-
-def _portal_thread(case: Case) -> Conversation:
     open_ones = case.conversations.filter(channel="portal").exclude(state="closed")
     found: Conversation | None = open_ones.order_by("-started_at").first()
-    return found or Conversation.objects.create(
+    return found or Conversation(
         channel="portal",
         case=case,
         patient=case.patient,

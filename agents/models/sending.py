@@ -39,6 +39,9 @@ class HeldReply(models.Model):
     attachments = models.JSONField(default=list, blank=True, help_text=_("References of documents."))
     client_id = models.UUIDField()
     made_from = models.CharField(max_length=24, blank=True, help_text=_("The reply kept ready behind it."))
+    through_portal = models.BooleanField(
+        default=False, db_default=False, help_text=_("Said in the portal, whatever channel the case is on.")
+    )
     seen = models.BigIntegerField(default=0)
     state = models.CharField(max_length=10, choices=STATES, default="held")
     anyway = models.BooleanField(default=False, help_text=_("Goes out even where the customer writes first."))

@@ -23,6 +23,9 @@ class Draft(models.Model):
     kind = models.CharField(max_length=8, choices=KINDS, default="reply")
     body = EncryptedTextField(blank=True)
     made_from = models.CharField(max_length=24, blank=True, help_text=_("The reply kept ready behind it."))
+    attachments = models.JSONField(
+        default=list, db_default=[], blank=True, help_text=_("References of documents.")
+    )
     since_message = models.BigIntegerField(default=0)
     saved_at = models.DateTimeField(default=timezone.now)
 

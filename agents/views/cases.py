@@ -38,12 +38,14 @@ def reached(request: StaffRequest, number: str) -> Case:
 
 def thread(request: StaffRequest, case: Case) -> dict[str, Any]:
     line = timeline.of(request.user, case)
+    draft = workspace.draft_of(request.user, case)
     return {
         "case": case,
         "whom": context.heading(request.user, case, line.conversations),
         "timeline": line,
         "speaking": timeline.speaking(line.conversations),
-        "draft": workspace.draft_of(request.user, case),
+        "draft": draft,
+        "draft_files": workspace.files_of(request.user, draft.attachments) if draft else [],
         "longest": workspace.LONGEST_DRAFT,
         "can_whisper": allowed(request.user, "chat.whisper"),
         "acts": acts.of(request.user, case),
@@ -170,14 +172,31 @@ def draft(request: StaffRequest, number: str) -> HttpResponseBase:
 @require_POST
 @door("cases.work", realm="staff")
 def say(request: StaffRequest, number: str) -> HttpResponseBase:
-    """A reply or a note: 201 with what is new; 409 where a colleague replied since the draft began."""
+    """A reply or a note: 201 with what is new, 202 where it is on its way; 409 where a colleague replied since
+    the draft began. What was not sent is kept as a draft, whether or not the page still stands there to show it.
+    """
     found = opened(request, number, "case: reply")
     form = forms.SayForm(request.POST)
+    answer = _said(request, found, form)
+    if answer.status_code in (409, 422):
+        _keep(request, found, form.cleaned_data)
+    return answer
+
+
+def _keep(request: StaffRequest, case: Case, said: dict[str, Any]) -> None:
+    if "body" in said and "kind" in said:
+        words = {"kind": said["kind"], "body": said["body"], "made_from": said.get("made_from", "")}
+        files = said.get("attachments", [])
+        workspace.save_draft(request.user, case=case, seen=said.get("seen") or 0, attachments=files, **words)
+
+
+def _said(request: StaffRequest, found: Case, form: forms.SayForm) -> HttpResponseBase:
     if not form.is_valid():
         return _not_sent(request, " ".join(str(words) for errors in form.errors.values() for words in errors))
     said = form.cleaned_data
     if other := _overtaken(request, found, said):
-        return render(request, "agents/case/overtaken.html", {"other": other}, status=409)
+        shown = {"other": other, "through_portal": said["through_portal"]}
+        return render(request, "agents/case/overtaken.html", shown, status=409)
     try:
         if _waits(request, found, said):
             return _held(request, found, said)
@@ -185,27 +204,28 @@ def say(request: StaffRequest, number: str) -> HttpResponseBase:
     except fitness.Unfit as unfit:
         return _unfit(request, found, unfit)
     except Refused as refused:
-        return _not_sent(request, refused.detail)
+        return _twice(request) if refused.code == "conflict" else _not_sent(request, refused.detail)
     except ValidationError as error:
         return _not_sent(request, " ".join(error.messages))
-    workspace.discard_draft(request.user, case=found)
+    workspace.discard_draft(request.user, case=found, said=said["body"], files=said["attachments"])
     return _entries(request, found, said["seen"] or 0, status=201)
 
 
 def _overtaken(request: StaffRequest, case: Case, said: dict[str, Any]) -> Any:
-    if said["anyway"] or said["kind"] == "note" or said["seen"] is None:
+    if said["kind"] == "note" or said["seen"] is None:
         return None
-    return timeline.newest_reply_of_others(request.user, case, after=said["seen"])
+    known = max(said["seen"], said["despite"] or 0)
+    return timeline.newest_reply_of_others(request.user, case, after=known)
 
 
 def _waits(request: StaffRequest, case: Case, said: dict[str, Any]) -> bool:
     """Whether it leaves later, or after a while in which it can be taken back; never what is live."""
-    if said["kind"] != "reply" or said["now"] or said["through_portal"]:
+    if said["kind"] != "reply" or said["now"]:
         return False
     if said["at"] is not None:
         return True
     thread = timeline.speaking(timeline.conversations(request.user, case))
-    live = thread is not None and timeline.is_live(thread)
+    live = not said["through_portal"] and thread is not None and timeline.is_live(thread)
     return not live and workspace.preferences_of(request.user).undo_seconds > 0
 
 
@@ -220,19 +240,20 @@ def _held(request: StaffRequest, case: Case, said: dict[str, Any]) -> HttpRespon
         at=said["at"],
         anyway=said["even_if"],
         made_from=said["made_from"],
+        through_portal=said["through_portal"],
     )
     shown = {"held": sending.of(request.user, case), "case": case}
     return render(request, "agents/case/held.html", shown, status=202)
 
 
 def _say(request: StaffRequest, case: Case, said: dict[str, Any]) -> None:
-    words = {"body": said["body"], "client_id": said["client_id"], "made_from": said["made_from"]}
+    words = {name: said[name] for name in ("body", "client_id", "made_from", "attachments")}
     if said["through_portal"] and said["kind"] == "reply":
         fitness.through_portal(request.user, case=case, **words)
         return
     thread = timeline.speaking(timeline.conversations(request.user, case)) or conversations.thread_of(case)
     write = conversations.note if said["kind"] == "note" else conversations.reply
-    write(request.user, conversation=thread, attachments=said["attachments"], **words)
+    write(request.user, conversation=thread, **words)
 
 
 def _unfit(request: StaffRequest, case: Case, unfit: fitness.Unfit) -> HttpResponseBase:
@@ -241,8 +262,17 @@ def _unfit(request: StaffRequest, case: Case, unfit: fitness.Unfit) -> HttpRespo
     return render(request, "agents/case/unfit.html", shown, status=422)
 
 
-def _not_sent(request: StaffRequest, words: str) -> HttpResponseBase:
-    return render(request, "agents/case/not_sent.html", {"words": words}, status=422)
+def _not_sent(request: StaffRequest, words: str, *, twice: bool = False) -> HttpResponseBase:
+    shown = {"words": words, "twice": twice}
+    return render(request, "agents/case/not_sent.html", shown, status=422)
+
+
+def _twice(request: StaffRequest) -> HttpResponseBase:
+    """Something else came under its id: an answer of ours was lost on the way, and the words changed since."""
+    words = _(
+        "Another version of this was sent, or taken back. Look at the thread; send again if this is to go."
+    )
+    return _not_sent(request, words, twice=True)
 
 
 @require_POST

@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from agents import forms, sending
+from agents import forms, sending, workspace
 from agents.models import HeldReply
 from agents.views.answers import StaffRequest, closes_dialog, told
 from agents.views.cases import opened
@@ -37,12 +37,13 @@ def held(request: StaffRequest, number: str) -> HttpResponseBase:
 @require_POST
 @door("cases.work", realm="staff")
 def undo(request: StaffRequest, ref: str) -> HttpResponseBase:
-    """Take it back: its words, for the composer."""
+    """Take it back: its words and files, for the composer."""
     try:
         kept = sending.undo(request.user, held=mine_or_404(request, ref))
     except HeldReply.DoesNotExist:
         return told(HttpResponse(status=409), _("It has left already."))
-    return JsonResponse({"body": kept.body})
+    files = workspace.files_of(request.user, kept.attachments)
+    return JsonResponse({"body": kept.body, "files": files, "made_from": kept.made_from})
 
 
 @require_POST

@@ -1,7 +1,9 @@
 // The composer of the open case: reply, note or whisper; replies kept ready by "/"; files; what was sent.
 
 import { csrfToken, toast } from "./base.js";
+import { settled } from "./draft.js";
 
+const MOST_TO_OUTLIVE = 5_000; // letters of a reply that a browser sends on after its page is gone
 const SLOT = /\{(?:\s*\.\.\.[^{}]*|[a-z_]+)\}/;
 
 export class Composer {
@@ -18,9 +20,11 @@ export class Composer {
   }
 
   open() {
-    this.files = [];
+    this.files = [...this.form?.querySelectorAll("[data-file]") ?? []].map((item) => ({ name: item.textContent, id: item.dataset.file, part: 1 }));
     this.ready = {};
-    if (this.form) this.kind(this.form.dataset.kind);
+    if (!this.form) return;
+    this.kind(this.form.dataset.kind);
+    this.drawFiles();
   }
 
   write(kind) {
@@ -40,7 +44,7 @@ export class Composer {
   }
 
   // --- sending ---------------------------------------------------------------------------------------
-  send(anyway = false, throughPortal = false) {
+  send({ throughPortal = false } = {}) {
     const form = this.form;
     const body = this.text.value;
     if (!body.trim() && !this.files.length) return;
@@ -48,68 +52,92 @@ export class Composer {
     if (this.files.some((file) => !file.id)) return this.say(this.phrases.uploading);
     const later = Boolean(form.elements.at?.value);
     if (form.dataset.kind === "whisper" || (this.thread.live && !later)) this.bySocket(body);
-    else this.byForm(anyway, throughPortal);
+    else this.byForm(throughPortal);
+  }
+
+  // A colleague's reply was shown, and is no news any more; one that comes after it is.
+  sendDespite(reply, options) {
+    this.form.elements.despite.value = reply;
+    this.send(options);
   }
 
   bySocket(body) {
     if (!this.thread.talk) return this.say(this.phrases.failed);
     this.thread.talk.send(body, { kind: this.form.dataset.kind, attachments: this.files.map((file) => file.id), madeFrom: this.form.elements.made_from.value });
+    this.form.dispatchEvent(new Event("composer:sends"));
     this.clear();
-    this.endDraft();
+    this.endDraft(this.form);
   }
 
-  async byForm(anyway, throughPortal) {
+  async byForm(throughPortal) {
     const form = this.form;
     if (form.hasAttribute("aria-busy")) return;
     form.setAttribute("aria-busy", "true");
     form.elements.client_id.value ||= crypto.randomUUID();
+    const sent = { body: this.text.value, files: this.files, madeFrom: form.elements.made_from.value };
     const data = new FormData(form);
-    if (anyway) data.set("anyway", "on");
     if (throughPortal) data.set("through_portal", "on");
-    data.set("attachments", this.files.map((file) => file.id).join(","));
-    const now = Date.now();
-    const answer = await fetch(form.action, { method: "POST", body: data, headers: { "X-CSRFToken": csrfToken() } }).catch(() => null);
+    form.dispatchEvent(new Event("composer:sends"));
+    await settled(form);
+    const keepalive = sent.body.length < MOST_TO_OUTLIVE;
+    const answer = await fetch(form.action, { method: "POST", body: data, headers: { "X-CSRFToken": csrfToken() }, keepalive }).catch(() => null);
+    const said = [201, 202, 409, 422].includes(answer?.status) ? await answer.text().catch(() => null) : null;
     form.removeAttribute("aria-busy");
-    if (form !== this.form) return;
-    if (answer?.status === 201) {
-      this.clear();
-      this.thread.insert(await answer.text());
-    } else if (answer?.status === 202) {
-      this.clear();
-      this.held.show(await answer.text(), now);
-    } else {
-      this.show(answer ? await answer.text() : "", answer?.status);
+    this.answered(form, sent, said === null ? 0 : answer.status, said);
+  }
+
+  // Without an answer nobody knows whether it was sent: its id stays, and what was not saved is a draft.
+  answered(form, sent, status, html) {
+    const done = [201, 202].includes(status);
+    form.toggleAttribute("data-unsure", !status);
+    if (!status) form.dispatchEvent(new Event("input"));
+    if (form !== this.form) {
+      if (!done) toast(this.phrases["not-sent"]);
+      return;
     }
+    if (!done) return this.show(html, status);
+    this.clear(sent);
+    if (status === 201) this.thread.insert(html);
+    else this.held.show(html);
   }
 
   show(html, status) {
     const place = document.getElementById("composer-says");
-    if ([409, 422].includes(status)) place.innerHTML = html;
-    else place.textContent = this.phrases["not-sent"];
+    if (!status) return void (place.textContent = this.phrases["not-sent"]);
+    place.innerHTML = html;
+    if (!place.querySelector("[data-twice]")) return;
+    this.form.elements.client_id.value = "";
+    this.thread.refresh();
+    this.held.refresh();
   }
 
   say(words) {
     document.getElementById("composer-says").textContent = words;
   }
 
-  clear() {
-    this.form.elements.client_id.value = "";
-    this.form.elements.made_from.value = "";
-    this.text.value = "";
-    if (this.form.elements.at) this.form.elements.at.value = "";
+  // What was sent goes; what was typed or added while it was under way stays.
+  clear(sent = { body: this.text.value, files: this.files, madeFrom: this.form.elements.made_from.value }) {
+    const { client_id: name, made_from: madeFrom, despite, at, even_if: evenIf } = this.form.elements;
+    name.value = despite.value = at.value = "";
+    evenIf.checked = false;
+    if (madeFrom.value === sent.madeFrom) madeFrom.value = "";
     this.form.querySelector("details.later")?.removeAttribute("open");
-    this.files = [];
+    this.text.value = typedOn(this.text.value, sent.body);
+    this.files = this.files.filter((file) => !sent.files.includes(file));
     this.drawFiles();
     document.getElementById("composer-says").replaceChildren();
     document.getElementById("draft-status").textContent = "";
     this.forward();
-    this.text.focus();
+    if (this.text.value) this.text.dispatchEvent(new Event("input", { bubbles: true }));
+    if (document.activeElement === document.body || this.form.contains(document.activeElement)) this.text.focus();
   }
 
-  endDraft() {
-    const data = new FormData(this.form);
+  async endDraft(form) {
+    await settled(form);
+    if (form === this.form && this.text.value) return; // begun anew: its own draft takes the place
+    const data = new FormData(form);
     data.set("body", "");
-    fetch(this.form.dataset.draft, { method: "POST", body: data, headers: { "X-CSRFToken": csrfToken() }, keepalive: true }).catch(() => null);
+    fetch(form.dataset.draft, { method: "POST", body: data, headers: { "X-CSRFToken": csrfToken() }, keepalive: true }).catch(() => null);
   }
 
   // A draft knows the last message that stood there when it began.
@@ -132,11 +160,16 @@ export class Composer {
   }
 
   input() {
-    this.form.elements.client_id.value = "";
+    this.changed();
     if (!this.text.value.trim()) this.form.elements.made_from.value = "";
     this.thread.typedAt = Date.now();
     this.thread.talk?.typing(this.form.dataset.kind === "reply" && this.text.value !== "");
     this.suggest();
+  }
+
+  // Other words are another reply; but what may have been sent keeps its id, so that it can't go twice.
+  changed() {
+    if (!this.form.matches("[aria-busy], [data-unsure]")) this.form.elements.client_id.value = "";
   }
 
   // --- replies kept ready, and colleagues ---------------------------------------------------------------
@@ -180,9 +213,11 @@ export class Composer {
 
   async fill(item) {
     if (item.dataset.mention) return this.mention(item.dataset.mention);
+    const form = this.form;
     const answer = await fetch(item.dataset.fill).catch(() => null);
     if (!answer?.ok) return toast(this.phrases["not-sent"]);
     const { body, made_from: madeFrom, language } = await answer.json();
+    if (form !== this.form) return; // another customer's case stands open now
     const end = this.text.selectionStart;
     const begin = item.closest("#canned") ? this.text.value.lastIndexOf("/", end - 1) : end;
     this.text.setRangeText(body, begin, end, "end");
@@ -201,11 +236,15 @@ export class Composer {
     this.text.focus();
   }
 
-  // Words that were taken back stand before what was begun meanwhile.
-  giveBack(body) {
+  // Words that were taken back stand before what was begun meanwhile, with their files.
+  giveBack({ body, files, made_from: madeFrom }) {
     if (!this.form) return;
-    this.kind("reply");
-    this.text.value = this.text.value.trim() ? `${body}\n\n${this.text.value}` : body;
+    const begun = this.text.value.trim() !== "";
+    if (!begun) this.kind("reply");
+    this.form.elements.made_from.value = begun ? "" : madeFrom;
+    this.text.value = begun ? `${body}\n\n${this.text.value}` : body;
+    this.files = [...files.map((file) => ({ ...file, part: 1 })), ...this.files];
+    this.drawFiles();
     this.text.dispatchEvent(new Event("input", { bubbles: true }));
     this.text.focus();
   }
@@ -238,11 +277,35 @@ export class Composer {
     const place = this.form?.querySelector("[data-attached]");
     if (!place) return;
     place.hidden = !this.files.length;
-    place.replaceChildren(...this.files.map((file) => {
-      const item = document.createElement("li");
-      item.className = "chip";
-      item.textContent = file.id ? file.name : `${file.name} ${Math.round(file.part * 100)} %`;
-      return item;
-    }));
+    place.replaceChildren(...this.files.map((file) => this.chip(file, place.dataset.remove)));
+    const named = this.files.filter((file) => file.id).map((file) => file.id).join(",");
+    const { attachments } = this.form.elements;
+    if (attachments.value === named) return;
+    attachments.value = named;
+    this.changed();
+    this.form.dispatchEvent(new Event("input"));
   }
+
+  chip(file, remove) {
+    const item = document.createElement("li");
+    item.className = "chip";
+    const words = document.createElement("span");
+    words.textContent = file.id ? file.name : `${file.name} ${Math.round(file.part * 100)} %`;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn btn-quiet btn-small";
+    button.textContent = "×";
+    button.setAttribute("aria-label", `${remove}: ${file.name}`);
+    button.addEventListener("click", () => {
+      this.drop(file);
+      this.drawFiles();
+      this.text.focus();
+    });
+    item.append(words, button);
+    return item;
+  }
+}
+
+function typedOn(now, sent) {
+  return now.startsWith(sent) ? now.slice(sent.length).trimStart() : now;
 }

@@ -21,7 +21,7 @@ const client = new ChatClient({ socket: desk.dataset.socket, http: overHttp, lis
 const thread = new Thread(desk, { client, phrases });
 const queue = new Queue(desk, { isOpen: (number) => thread.isOpen(number) });
 const offers = new Offers(document.getElementById("offers"), { words: phrases, opens: openCase, ring });
-const held = new Held({ phrases, back: (body) => composer.giveBack(body), left: () => thread.refresh() });
+const held = new Held({ phrases, back: (kept) => composer.giveBack(kept), left: () => thread.refresh() });
 const composer = new Composer({ thread, held, phrases, preferences, upload });
 const does = {
   next: () => queue.move(1),
@@ -227,8 +227,8 @@ const CLICKS = [
   ["[data-toggle-beside]", () => show(desk.dataset.pane === "context" ? "thread" : "context")],
   ["[data-dialog]", (at) => openDialog(at.dataset.dialog)],
   [".compose-tabs [data-kind]", (at) => composer.write(at.dataset.kind)],
-  ["[data-send-anyway]", () => composer.send(true)],
-  ["[data-through-portal]", () => composer.send(true, true)],
+  ["[data-send-anyway]", (at) => composer.sendDespite(at.dataset.sendAnyway, { throughPortal: "byPortal" in at.dataset })],
+  ["[data-through-portal]", () => composer.send({ throughPortal: true })],
   ["[data-fill], [data-mention]", (at) => composer.fill(at)],
   ["[data-undo]", (at) => held.undo(at)],
   ["[data-send-now]", (at) => held.sendNow(at)],

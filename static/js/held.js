@@ -67,9 +67,16 @@ export class Held {
   }
 
   async undo(button) {
+    if (button.disabled) return;
+    button.disabled = true;
+    const { place } = this;
     const answer = await this.post(button.dataset.undo);
-    if (answer?.ok) this.back((await answer.json()).body);
-    else toast(this.phrases["has-left"]);
+    const kept = answer?.ok && !answer.redirected ? await answer.json() : null;
+    if (!answer) toast(this.phrases["not-taken-back"]);
+    else if (!kept) toast(this.phrases["has-left"]);
+    if (place !== this.place) return; // another case stands open now: the words are the draft of theirs
+    if (kept) this.back(kept);
+    button.disabled = false;
     await this.refresh();
   }
 

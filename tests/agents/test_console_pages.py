@@ -238,7 +238,9 @@ def test_somebody_replied_since_the_draft_began(agent: Client) -> None:
     assert answer.status_code == 409
     assert "Robin" in answer.content.decode()
     assert not Message.objects.filter(author=agent.user).exists()
-    assert agent.post(at("case-say", case.number), said("Me too.", seen=seen, anyway="on")).status_code == 201
+    theirs = Message.objects.get(author=colleague.user).pk
+    mine = said("Me too.", seen=seen, despite=theirs)
+    assert agent.post(at("case-say", case.number), mine).status_code == 201
     assert agent.post(at("case-say", case.number), said("A note.", seen=seen, kind="note")).status_code == 201
 
 

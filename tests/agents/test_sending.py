@@ -19,7 +19,7 @@ from agents.models import Draft, HeldReply
 from cases.drafts import Refused
 from cases.models import Case, Message
 from portal.models import RoleGrant, User
-from tests.factories import CaseFactory, ConversationFactory, UserFactory, message_in
+from tests.factories import CaseFactory, ConversationFactory, DocumentFactory, UserFactory, message_in
 from tests.people import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +73,50 @@ def test_what_is_taken_back_is_a_draft_again_before_what_was_begun(agent: User, 
     assert said_by(agent) == []
     with pytest.raises(HeldReply.DoesNotExist):
         sending.undo(agent, held=reply)
+
+
+def test_files_come_back_with_the_words(agent: User, case: Case) -> None:
+    first, second = (DocumentFactory(patient=case.patient, uploaded_by=agent) for _ in range(2))
+    reply = held(agent, case, "See the form.", attachments=[first.ref])
+    workspace.save_draft(agent, case=case, kind="reply", body="", seen=0, attachments=[second.ref])
+    sending.undo(agent, held=reply)
+    draft = Draft.objects.get()
+    assert (draft.body, draft.attachments) == ("See the form.", [str(first.ref), str(second.ref)])
+
+
+def test_what_is_written_on_behind_a_reply_stays(agent: User, case: Case) -> None:
+    """The page saves what is typed while the reply is still on its way to us."""
+    workspace.save_draft(agent, case=case, kind="reply", body="It ships tomorrow. And", seen=0)
+    held(agent, case)
+    assert Draft.objects.get().body == "And"
+    workspace.save_draft(agent, case=case, kind="reply", body="It ships", seen=0)
+    held(agent, case)
+    assert not Draft.objects.exists()
+
+
+def test_the_same_sent_twice_is_one_reply(agent: User, case: Case) -> None:
+    name = uuid4()
+    reply = held(agent, case, client_id=name)
+    assert held(agent, case, client_id=name) == reply
+    sending.send_now(agent, held=reply)
+    assert held(agent, case, client_id=name).state == "sent"
+    assert said_by(agent) == ["It ships tomorrow."]
+
+
+def test_other_words_under_the_same_id_are_refused_and_kept(agent: User, case: Case) -> None:
+    name, file = uuid4(), DocumentFactory(patient=case.patient)
+    later = timezone.now() + timedelta(hours=2)
+    reply = held(agent, case, client_id=name)
+    workspace.save_draft(agent, case=case, kind="reply", body="On Tuesday", seen=0)
+    for other in ({"body": "On Tuesday"}, {"attachments": [file.ref]}, {"at": later}):
+        with pytest.raises(Refused) as refused:
+            held(agent, case, **({"client_id": name} | other))
+        assert refused.value.code == "conflict"
+    assert Draft.objects.get().body == "On Tuesday"
+    sending.undo(agent, held=reply)
+    with pytest.raises(Refused):
+        held(agent, case, client_id=name)
+    assert "It ships tomorrow." in Draft.objects.get().body
 
 
 def test_words_taken_back_into_a_note_stay_a_note(agent: User, case: Case) -> None:
@@ -213,7 +257,8 @@ def test_the_page_shows_what_is_on_its_way_and_takes_it_back(desk: Client, case:
     reply = HeldReply.objects.get()
     stranger = signed_in(UserFactory(roles=["agent"]))
     assert stranger.post(reverse("agents:held-undo", args=[reply.ref])).status_code == 404
-    assert desk.post(reverse("agents:held-undo", args=[reply.ref])).json() == {"body": "It ships tomorrow."}
+    back = desk.post(reverse("agents:held-undo", args=[reply.ref])).json()
+    assert back == {"body": "It ships tomorrow.", "files": [], "made_from": ""}
     assert desk.post(reverse("agents:held-undo", args=[reply.ref])).status_code == 404
 
 
@@ -251,6 +296,26 @@ def test_a_wrong_time_keeps_the_words(desk: Client, case: Case, at: str) -> None
     answer = desk.post(reverse("agents:case-say", args=[case.number]), reply_to(case, at=at))
     assert answer.status_code == 422
     assert not HeldReply.objects.exists()
+
+
+def test_what_is_refused_is_kept_whoever_still_looks(desk: Client, case: Case) -> None:
+    """The page may be gone before it hears that its reply was not sent."""
+    file = DocumentFactory(patient=case.patient)
+    words = reply_to(case, body="Hello {patient_first_name}", attachments=str(file.ref))
+    assert desk.post(reverse("agents:case-say", args=[case.number]), words).status_code == 422
+    draft = Draft.objects.get()
+    assert (draft.body, draft.attachments) == ("Hello {patient_first_name}", [str(file.ref)])
+    page = desk.get(reverse("agents:case", args=[case.number])).content.decode()
+    assert f'data-file="{file.ref}"' in page
+
+
+def test_another_version_under_one_id_is_told(desk: Client, case: Case) -> None:
+    address = reverse("agents:case-say", args=[case.number])
+    for more in ({}, {"now": "on"}):
+        words = reply_to(case, **more)
+        assert desk.post(address, words).status_code in (201, 202)
+        other = desk.post(address, words | {"body": "On Tuesday."})
+        assert (other.status_code, "data-twice" in other.content.decode()) == (422, True)
 
 
 def test_send_now(desk: Client, case: Case) -> None:

@@ -1,12 +1,16 @@
 """Words at the console: the opening, replies by "/", subject lines, macros, the way through the portal."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from agents import sending
+from agents.models import Draft, HeldReply
 from cases import canned, surveys
 from cases.models import (
     CannedReply,
@@ -18,14 +22,17 @@ from cases.models import (
     OpeningScript,
     SubjectTemplate,
 )
+from portal.models import Patient
 from tests.cases.test_canned import agent_who_knows, case_with_order, kept
 from tests.cases.test_surveys import asked_of, in_force
 from tests.factories import (
     CaseFactory,
     ConversationFactory,
+    DocumentFactory,
     ReasonFactory,
     TeamFactory,
     UserFactory,
+    message_in,
     patient_with_user,
 )
 from tests.guards.test_query_budgets import queries_of
@@ -118,9 +125,6 @@ def test_a_reply_that_waits_to_be_taken_back_keeps_what_it_was_made_from() -> No
     desk = signed_in(agent_who_knows(case))
     words = said(case, "Hello Marisol, DME-1-8 is packed.", made_from=f"{ready.pk}.1", now="")
     assert desk.post(at("case-say", case), words).status_code == 202
-    from agents import sending
-    from agents.models import HeldReply
-
     sending.send_now(desk.user, held=HeldReply.objects.get())  # type: ignore[attr-defined]
     assert CannedUse.objects.get().reply == ready
 
@@ -152,6 +156,51 @@ def test_what_may_not_go_by_email_is_offered_the_way_through_the_portal(desk: Cl
     message = Message.objects.get()
     assert message.conversation.channel == "portal"
     assert message.notice.state == "due"
+
+
+def test_files_go_through_the_portal_too(desk: Client) -> None:
+    case = portal_case(channel="email", patient=patient_with_user())
+    file = DocumentFactory(patient=case.patient)
+    words = said(case, "The form you asked for.", attachments=str(file.ref), through_portal="on")
+    assert desk.post(at("case-say", case), words).status_code == 201
+    message = Message.objects.get()
+    assert (message.conversation.channel, message.attachments.get().document) == ("portal", file)
+
+
+def test_what_goes_through_the_portal_can_go_later_and_be_taken_back(desk: Client) -> None:
+    case = portal_case(channel="email", patient=patient_with_user())
+    file = DocumentFactory(patient=case.patient)
+    words = said(case, "Your oxygen costs $30", now="", through_portal="on", attachments=str(file.ref))
+    later = (timezone.now() + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
+    assert desk.post(at("case-say", case), words | {"at": later}).status_code == 202
+    assert not Message.objects.exists()
+    assert not Conversation.objects.filter(channel="portal").exists(), "nobody sees that it is coming"
+    reply = HeldReply.objects.get()
+    assert sending.undo(desk.user, held=reply).state == "undone"  # type: ignore[attr-defined]
+    words = said(case, "Your oxygen costs $30", now="", through_portal="on", attachments=str(file.ref))
+    assert desk.post(at("case-say", case), words).status_code == 202
+    sending.send_now(desk.user, held=HeldReply.objects.get(state="held"))  # type: ignore[attr-defined]
+    message = Message.objects.get()
+    assert (message.conversation.channel, message.attachments.count()) == ("portal", 1)
+
+
+def test_a_sign_in_that_ended_meanwhile_loses_no_word(desk: Client) -> None:
+    case = portal_case(channel="email", patient=patient_with_user())
+    words = said(case, "Your oxygen costs $30", now="", through_portal="on")
+    assert desk.post(at("case-say", case), words).status_code == 202
+    Patient.objects.update(user=None)
+    assert sending.send_now(desk.user, held=HeldReply.objects.get()).state == "refused"  # type: ignore[attr-defined]
+    assert Draft.objects.get().body == "Your oxygen costs $30"
+
+
+def test_the_way_through_the_portal_asks_first_where_a_colleague_replied(desk: Client) -> None:
+    case = portal_case(channel="email", patient=patient_with_user())
+    theirs = message_in(case.conversations.get(), "On its way.", role="agent", author=UserFactory())
+    words = said(case, "Your oxygen costs $30", seen="0", through_portal="on")
+    asked = desk.post(at("case-say", case), words)
+    assert asked.status_code == 409
+    assert f'data-send-anyway="{theirs.pk}" data-by-portal' in asked.content.decode()
+    assert desk.post(at("case-say", case), words | {"despite": str(theirs.pk)}).status_code == 201
 
 
 def test_without_a_sign_in_there_is_no_such_offer(desk: Client) -> None:
