@@ -49,6 +49,12 @@ def uuid_of(frame: dict[str, Any], name: str) -> uuid.UUID:
     return found
 
 
+def means(frame: dict[str, Any], ref: uuid.UUID) -> bool:
+    """Whether a frame is about this conversation: it names it, however spelt, or none."""
+    named = frame.get("conversation", str(ref))
+    return isinstance(named, str) and _uuid_or_none(named) == ref
+
+
 def optional_uuid(frame: dict[str, Any], name: str) -> uuid.UUID | None:
     return None if frame.get(name) is None else uuid_of(frame, name)
 

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from cases import conversations, news
+from cases import asked, conversations, news
 from cases.channels import chat
 from cases.drafts import Refused
 from cases.models import Conversation
@@ -57,6 +57,7 @@ class VisitorSocket(ChatSocket):
         await self.acting(conversations.opened, self.actor, self.conversation)
         self.hub.watch(self, self.conversation)
         await self._tell_state()
+        self.hub.tell_who_is_there(self, self.name)
 
     def _known(self, ticket: str) -> chat.Entered:
         held = self.scope.get("session")
@@ -83,9 +84,7 @@ class VisitorSocket(ChatSocket):
 
     async def conversation_of(self, frame: dict[str, Any]) -> Conversation:
         """A frame that names another conversation than the socket's own is refused; one that names none is not."""
-        named = frame.get("conversation", self.name)
-        theirs = isinstance(named, str) and named.lower() == self.name
-        if self.conversation is None or not theirs:
+        if self.conversation is None or not asked.means(frame, self.ref):
             raise Refused("forbidden", "There is no such conversation.")
         return self.conversation
 

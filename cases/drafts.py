@@ -1,5 +1,6 @@
 """What somebody wants to say, before it is stored: who speaks, what, and whether it can be stored at all."""
 
+import unicodedata
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,9 @@ LONGEST_BODY = 10_000
 LONGEST_CHOICE = 80
 MOST_ATTACHMENTS = 10
 BIGGEST_SEQ = 2**31 - 1
+# Seen by nobody: controls, format marks such as U+200B, spaces, marks on no letter, and letters drawn as nothing.
+UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
+BLANK_LETTERS = frozenset("\N{HANGUL FILLER}\N{HALFWIDTH HANGUL FILLER}\N{BRAILLE PATTERN BLANK}\u115f\u1160")
 STAFF_KINDS = frozenset({"note", "whisper"})
 
 TRANSIENT = frozenset({"out_of_order", "rate_limited", "unavailable"})
@@ -79,14 +83,22 @@ def storable(text: str) -> str:
     return text
 
 
+def is_blank(text: str) -> bool:
+    """Whether whoever reads it would see nothing."""
+    return all(char in BLANK_LETTERS or unicodedata.category(char) in UNSEEN for char in text)
+
+
 def checked_body(body: Any, *, may_be_empty: bool = False) -> str:
     if not isinstance(body, str):
         raise Refused("invalid", "body must be text.")
     if len(body) > LONGEST_BODY:
         raise Refused("too_large", f"A message has at most {LONGEST_BODY} characters.")
-    if not body.strip() and not may_be_empty:
+    storable(body)
+    if not is_blank(body):
+        return body
+    if not may_be_empty:
         raise Refused("invalid", "A message can't be empty.")
-    return storable(body)
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

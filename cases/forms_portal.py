@@ -8,14 +8,23 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from cases.customer_drafts import LONGEST_BODY, LONGEST_SUBJECT
+from cases.drafts import is_blank
 from cases.models import Reason
 from portal.choices import choose_from
+
+
+class SaidField(forms.CharField):
+    """A text that somebody can read: one of invisible characters alone is empty."""
+
+    def to_python(self, value: Any) -> str:
+        text = str(super().to_python(value))
+        return "" if is_blank(text) else text
 
 
 class ReplyForm(forms.Form):
     """What is said; ``client_id`` makes a doubled sending one message."""
 
-    body = forms.CharField(
+    body = SaidField(
         label=_("Your message"),
         max_length=LONGEST_BODY,
         widget=forms.Textarea(attrs={"rows": 6, "data-count": "letters-left"}),
@@ -42,7 +51,7 @@ class ComposeForm(ReplyForm):
     """A new message: topic first, then what it is about."""
 
     topic = forms.ChoiceField(label=_("What is it about?"))
-    subject = forms.CharField(label=_("In a few words"), max_length=LONGEST_SUBJECT)
+    subject = SaidField(label=_("In a few words"), max_length=LONGEST_SUBJECT)
     order = forms.UUIDField(widget=forms.HiddenInput, required=False)
 
     field_order = ["topic", "subject", "body"]

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from cases.drafts import is_blank
 from cases.models import Message
 from config.integrations import mail
 from portal import consent, contact_holds
@@ -57,7 +58,7 @@ def _parsed(raw: bytes) -> Mail:
     named = [str(value) for name in ("To", "Cc", "Delivered-To") for value in message.get_all(name, [])]
     text = _own_words(message)
     message_id = str(message.get("Message-ID", "")).strip()[:160]
-    if not text or not message_id:
+    if is_blank(text) or not message_id:
         raise Unreadable
     addresses = tuple(address.casefold() for _who, address in getaddresses(named) if address)
     return Mail(message_id, parseaddr(str(message.get("From", "")))[1].casefold(), addresses, text)

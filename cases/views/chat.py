@@ -165,7 +165,7 @@ def _say(request: HttpRequest, ref: uuid.UUID) -> HttpResponseBase:
         said = asked.said(frame)
         entered = _entered(request, ref)
         actor, conversation = entered.who, entered.conversation
-        if frame.get("conversation", str(ref)) != str(ref):
+        if not asked.means(frame, ref):
             raise Refused("forbidden", "There is no such conversation.")
         rates.take(rates.sender(actor, conversation))
         stored = conversations.write_one(_draft(actor, conversation, said))

@@ -44,12 +44,24 @@ def test_what_was_sent_by_http_reaches_the_sockets(server: Server) -> None:
         assert ws.wait("message.ack")["seq"] == 1, "the same message, whatever way it came"
 
 
+def test_a_conversation_may_be_spelt_in_capitals_either_way(server: Server) -> None:
+    chat = Chat.begin(server)
+    named = str(chat.id).upper()
+    assert chat.send("Hello", conversation=named)[0] == 201
+    with chat.socket() as ws:
+        ws.put("message.send", conversation=named, client_id=str(uuid.uuid4()), body="Hello")
+        assert ws.wait("message.ack")["seq"] == 2
+
+
 def test_errors_have_the_frames_object_and_a_status(server: Server) -> None:
     chat = Chat.begin(server)
     client_id = str(uuid.uuid4())
     chat.send("One", client_id=client_id)
     wanted = [
         (400, "invalid", {"body": ""}),
+        (400, "invalid", {"body": "\u200b"}),
+        (403, "forbidden", {"conversation": str(uuid.uuid4())}),
+        (403, "forbidden", {"conversation": None}),
         (400, "invalid", {"body": "a\0b"}),
         (400, "invalid", {"client_id": "x"}),
         (400, "unknown_type", {"type": "ping"}),

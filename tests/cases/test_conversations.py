@@ -93,11 +93,25 @@ def test_a_poisoned_message_hurts_no_neighbour(chat: Conversation) -> None:
 
 def test_what_can_never_be_stored_is_refused_before_any_query(chat: Conversation) -> None:
     guest = Guest(chat.pk)
-    for body in ("", "   ", "a\0b", "\ud800", 5, None, ["x"]):
+    for body in (
+        "",
+        "   ",
+        "\u200b",
+        " \u2060\ufeff\u202e\u00ad\n",
+        "\u3164\u2800",
+        "\ufe0f",
+        "a\0b",
+        "\ud800",
+        5,
+        None,
+        ["x"],
+    ):
         with pytest.raises(Refused, match="invalid"):
             conversations.draft(guest, chat, body=body)
     with pytest.raises(Refused, match="too_large"):
         conversations.draft(guest, chat, body="x" * 10_001)
+    for body in ("\u200bHello", "\N{FAMILY}\u200d", "\N{ARABIC LETTER ALEF}\u200f", "n\u0303", "?"):
+        assert conversations.draft(guest, chat, body=body).body == body
 
 
 def test_identifying_numbers_are_gone_before_anything_is_stored(chat: Conversation) -> None:

@@ -49,6 +49,14 @@ def test_a_form_sent_twice_is_one_message(patient_client, reason):
     assert Message.objects.filter(author_role="customer").count() == 2
 
 
+@pytest.mark.parametrize("name", ["body", "subject"])
+def test_a_text_nobody_can_see_is_none(patient_client, reason, name):
+    page = patient_client.post(COMPOSE, written(**{name: "\u200b\u2060"}))
+    assert page.status_code == 422
+    assert page.context["form"].errors.as_data()[name][0].code == "required"
+    assert not Message.objects.exists()
+
+
 @pytest.mark.parametrize("change", [{"body": "Other words"}, {"subject": "Another matter"}])
 def test_another_message_under_an_id_that_was_sent_is_told_and_kept(patient_client, reason, change):
     """Two tabs of one draft: what the second says is not taken for what the first sent."""
