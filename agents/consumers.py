@@ -59,6 +59,7 @@ class ConsoleSocket(ChatSocket):
         )
         for state in await self.hub.desk_lane.run(news.state_frames, [ref]):
             self.say(state)
+        self.hub.tell_who_is_there(self, str(ref))
         self._views(conversation, True, asks=True)
 
     async def here(self, frame: dict[str, Any]) -> None:

@@ -185,6 +185,15 @@ class Hub:
         if role not in topic.readers.values():
             live.say(frames.presence(topic.id, role, False))
 
+    def tell_who_is_there(self, reader: Reader, name: str) -> None:
+        """For one who has just come; what other nodes know of it they say when they hear of it."""
+        topic = self.topics.get(name)
+        if topic is None:
+            return
+        here = {role for other, role in topic.readers.items() if other is not reader}
+        for role in sorted(here | self.nodes.roles(name)):
+            reader.tell(frames.line(frames.presence(topic.id, role, True)))
+
     # --- hints -------------------------------------------------------------------------------------
     def take(self, hint: live.Hint) -> None:
         if hint.node != live.NODE:
@@ -204,12 +213,18 @@ class Hub:
 
     def _tell_said(self, topic: Topic, frame: frames.Frame, node: str) -> None:
         if frame["type"] == "presence" and node != live.NODE:
-            self.nodes.note(node, frame)
+            self._welcome(topic, node, frame)
         left = frame["type"] == "presence" and not frame["online"]
         if left and frame["role"] in topic.readers.values():
             live.say(frame | {"online": True})  # the last of them on another node, but not the last of all
         else:
             topic.tell(frames.line(frame), staff_only=frame["type"] == "viewing")
+
+    def _welcome(self, topic: Topic, node: str, frame: frames.Frame) -> None:
+        """A node that somebody came to hears who is here. It says the same of its own, and then both know."""
+        if self.nodes.note(node, frame):
+            for role in set(topic.readers.values()):
+                live.say(frames.presence(topic.id, role, True))
 
     def _tell_user(self, user: int, frame: frames.Frame) -> None:
         for console in list(self.consoles):

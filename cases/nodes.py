@@ -22,18 +22,24 @@ class Nodes:
     def hear(self, node: str, now: float) -> None:
         self.heard[node] = now
 
-    def note(self, node: str, frame: frames.Frame) -> None:
-        """A ``presence`` frame that ``node`` said."""
+    def note(self, node: str, frame: frames.Frame) -> bool:
+        """A ``presence`` frame that ``node`` said. True where somebody came of whom nothing was known here."""
         roles = self.there.setdefault(frame["conversation"], {}).setdefault(node, set())
+        came = frame["online"] and frame["role"] not in roles
         (roles.add if frame["online"] else roles.discard)(frame["role"])
+        return bool(came)
+
+    def roles(self, conversation: str) -> set[str]:
+        """Who is there, on nodes that are heard."""
+        held = self.there.get(conversation, {})
+        return set().union(*(roles for node, roles in held.items() if node not in self.silent))
 
     def forget(self, conversation: str) -> None:
         """Nobody here looks at it any more."""
         self.there.pop(conversation, None)
 
     def has(self, conversation: str, role: str) -> bool:
-        held = self.there.get(conversation, {})
-        return any(role in roles for node, roles in held.items() if node not in self.silent)
+        return role in self.roles(conversation)
 
     def look(self, now: float) -> list[tuple[str, str, bool]]:
         """What changed since the last look: conversation, role, and whether it may still be there."""

@@ -80,6 +80,20 @@ def test_whoever_was_on_a_node_that_crashed_is_not_there_any_more(server: Server
             assert visitor.wait("presence", seconds=40, role="agent")["online"] is False
 
 
+def test_who_comes_late_is_told_who_is_there(server: Server) -> None:
+    """On the same node at once, and on another as soon as it is heard."""
+    with serving() as other:
+        chat = Chat.begin(server)
+        there = Chat(other, {"conversation": chat.id, "ticket": chat.ticket, "socket": chat.path})
+        with socket_of(signed_in(UserFactory(roles=["agent"])), server, "/ws/console/", chat.id) as desk:
+            desk.put("join")
+            desk.wait("joined")
+            time.sleep(1)
+            with chat.socket() as near, there.socket() as far:
+                assert near.wait("presence", role="agent", seconds=3)["online"] is True
+                assert far.wait("presence", role="agent", seconds=3)["online"] is True
+
+
 def test_presence_lapses_with_its_node_and_holds_again_with_it() -> None:
     nodes = Nodes(patience=16)
     said = {"conversation": "c", "role": "agent", "online": True}
