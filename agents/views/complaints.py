@@ -5,7 +5,6 @@ from uuid import UUID, uuid4
 
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -14,6 +13,7 @@ from agents.views.answers import StaffRequest
 from agents.views.pages import pressed, shown, through
 from cases import complaints as rules
 from cases.models import Complaint
+from config.business_day import business_day
 from portal.access import door
 
 
@@ -36,10 +36,10 @@ def complaints(request: StaffRequest) -> HttpResponseBase:
 
 
 @require_GET
-@door("complaints.work", realm="staff")
+@door("complaints.work", realm="staff", step_up=True)
 def export(request: StaffRequest) -> HttpResponseBase:
     """All of the register. Its rows are read a few at a time, and their lines are short."""
-    name = f"complaints-{timezone.localdate()}.csv"
+    name = f"complaints-{business_day()}.csv"
     return HttpResponse(
         rules.as_csv(request.user),
         content_type="text/csv",

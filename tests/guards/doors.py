@@ -129,6 +129,7 @@ URLS: dict[str, set[str] | str] = {
     "agents:complaint-acknowledge": DESK | {QA},
     "agents:incidents": DESK | {COACH, QA, AUDITOR},
     "agents:incident": DESK | {COACH, QA, AUDITOR},
+    "agents:incident-runs": DESK | {COACH, QA, AUDITOR},
     "agents:incident-say": {LEAD, SUPERVISOR},
     "agents:incident-resolve": {LEAD, SUPERVISOR},
     "agents:announcements": {LEAD, SUPERVISOR},
@@ -243,7 +244,23 @@ URLS: dict[str, set[str] | str] = {
     "agents:case-send-code": DESK,
     "agents:case-sent-code": DESK,
     "agents:case-call-back": DESK,
+    "agents:case-call-ended": DESK,
     "agents:case-break-glass": DESK,
+}
+
+# Lists and copies that are taken away, which want a fresh proof.
+TAKEN_AWAY = {
+    "agents:complaints-export",
+    "agents:disaster-list",
+    "portal:my-data-ask",
+    "portal:my-data-passphrase",
+    "portal:my-data-file",
+}
+# What looks like one and is opened without.
+NOT_TAKEN_AWAY = {
+    "agents:downtime": "numbers and initials alone, and printed when there is no time for a proof",
+    "portal:my-data": "says which copies there are, and holds none",
+    "portal:my-data-state": "says how far a copy is, and holds none",
 }
 
 # A third party's chat client has no token of ours: JSON alone is taken, and Origin is checked.

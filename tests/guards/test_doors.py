@@ -1,5 +1,7 @@
 """Every URL and socket is closed but to those whom tests/guards/doors.py names (R-SEC-3; Z1, A5, P4)."""
 
+import inspect
+import re
 import uuid
 from collections.abc import Iterator
 
@@ -24,6 +26,8 @@ from tests.sockets import Socket
 pytestmark = pytest.mark.django_db
 IN = 299
 WALK_ALL = {"administrator", "agent", "patient"}  # one that gets in, one of each realm that does not
+EXPORTS = re.compile(r"export|print|csv|my-data|disaster|downtime|sheet")
+FILES = re.compile(r"text/csv|attachment;")
 PARAMETERS = {"uuid": uuid.UUID(int=7), "int": 7, "str": "x", "slug": "x", "path": "7"}
 
 
@@ -204,6 +208,41 @@ def test_staff_before_the_factor_reach_nothing(role, marked):
 def test_sensitive_acts_want_a_fresh_proof(name, marked):
     patient = factories.patient_with_user()
     assert signed_in(patient.user, proved=False).get(reverse(name)).url.startswith("/prove?")
+
+
+def taken_away(found) -> set[str]:
+    """URLs that export or print by their name or by what their view answers."""
+    return {
+        name
+        for name, pattern, *_ in found
+        if EXPORTS.search(name) or FILES.search(inspect.getsource(inspect.unwrap(pattern.callback)))
+    }
+
+
+def without_step_up(found, names) -> list[str]:
+    return sorted(name for name, pattern, *_ in found if name in names and not pattern.callback.door.step_up)
+
+
+def test_what_is_taken_away_wants_a_fresh_proof():
+    assert taken_away(ours()) == doors.TAKEN_AWAY | set(doors.NOT_TAKEN_AWAY)
+    assert without_step_up(ours(), doors.TAKEN_AWAY) == []
+    assert all(len(reason) > 10 for reason in doors.NOT_TAKEN_AWAY.values())
+
+
+def test_an_export_without_a_fresh_proof_is_noticed():
+    @door("console.use", realm="staff")
+    def listed(request):
+        return HttpResponse("a,b", content_type="text/csv")
+
+    planted = [("agents:listed", path("listed", listed), ("agents",), {})]
+    assert taken_away(planted) == {"agents:listed"}
+    assert without_step_up(planted, {"agents:listed"}) == ["agents:listed"]
+
+
+def test_the_complaints_are_taken_away_after_a_fresh_proof():
+    lead = person("supervisor")
+    answer = signed_in(lead, proved=False).get(reverse("agents:complaints-export"))
+    assert answer.url.startswith("/prove?")
 
 
 # --- planted violations ----------------------------------------------------------------------------
