@@ -171,6 +171,13 @@ class WordsForm(forms.Form):
     words = forms.CharField(
         label=_("To everybody it touches"), max_length=2000, widget=forms.Textarea(attrs={"rows": 4})
     )
+    words_es = forms.CharField(
+        label=_("The same in Spanish"),
+        max_length=2000,
+        required=False,
+        help_text=_("For those who speak it. Empty: they get it in English."),
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
 
 
 class ResolveForm(forms.Form):

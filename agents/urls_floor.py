@@ -21,6 +21,7 @@ floor = [
     path("floor/complaints/<uuid:ref>/acknowledge/", complaints.acknowledge, name="complaint-acknowledge"),
     path("floor/incidents/", incidents.incidents, name="incidents"),
     path("floor/incidents/<uuid:ref>/", incidents.incident, name="incident"),
+    path("floor/incidents/<uuid:ref>/runs/", incidents.incident_runs, name="incident-runs"),
     path("floor/incidents/<uuid:ref>/say/", incidents.incident_say, name="incident-say"),
     path("floor/incidents/<uuid:ref>/resolve/", incidents.incident_resolve, name="incident-resolve"),
     path("floor/announcements/", incidents.announcements, name="announcements"),

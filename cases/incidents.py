@@ -1,17 +1,16 @@
 """Mass incidents: one cause, a case for each patient it touches, one word to all of them. Their only writer."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import Count, Q
-from django.utils import timezone
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from cases import cases, conversations, kin, outreach
+from cases import cases, kin, outreach
 from cases.models import Case, Incident, Reason
 from config.security import audit
 from config.security.redaction import redact
@@ -19,7 +18,6 @@ from portal.access import require
 from portal.models import Order, Patient, Shipment
 
 MOST = 2_000
-AT_ONCE = 25
 
 
 @dataclass(frozen=True)
@@ -84,10 +82,11 @@ def declare(
     require(actor, "incidents.manage")
     ref = ref or uuid4()
     with transaction.atomic():
-        _one_of_a_ref(ref)
+        _one_at_a_time()
         known: Incident | None = Incident.objects.filter(ref=ref).select_related("case").first()
         if known is not None:
             return known
+        _refuse_twin(title)
         people = touched(actor, scope)
         _refuse(title, cause, people)
         parent = cases.open_case(actor, channel=channel, subject=title, reason=reason, owner=actor)
@@ -104,10 +103,16 @@ def declare(
     return incident
 
 
-def _one_of_a_ref(ref: UUID) -> None:
-    """The second of two clicks waits here, and finds what the first has opened."""
+def _one_at_a_time() -> None:
+    """The second of two clicks, or of two leads, waits here and finds what the first has opened."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"incident {ref}"])
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('incident', 0))")
+
+
+def _refuse_twin(title: str) -> None:
+    """Of two leads who declare the same, the second joins the first: nobody shall hear of it twice."""
+    if Incident.objects.filter(state="open", title__iexact=title.strip()).exists():
+        raise ValidationError({"title": _("An incident of this name goes on already.")})
 
 
 def _refuse(title: str, cause: str, people: list[int]) -> None:
@@ -127,84 +132,24 @@ def _refuse(title: str, cause: str, people: list[int]) -> None:
 def add(actor: Any, *, incident: Incident, case: Case) -> Case:
     """Somebody got in touch about the same cause: their case goes under the incident."""
     require(actor, "cases.work", case)
-    held = _held(incident)
+    held = going_on_still(incident)
     added = kin.set_parent(actor, case=case, parent=held.case)
     cases.record(actor, case, "incident", {"incident": held.title})
     return added
 
 
-def say_to_all(actor: Any, *, incident: Incident, words: str) -> int:
-    """The same reply in every case that is open under the incident; how many it went to.
-
-    Some at a time, so that no chat stands still for the whole of it. The same words said again are the same
-    reply: where it broke off they reach those who are left. Nobody writes to those who have died since.
-    """
-    require(actor, "incidents.manage")
-    if not words.strip():
-        raise ValidationError(_("Write what they should know, and when they hear from us next."))
-    told = 0
-    for part in _parts(incident):
-        with transaction.atomic():
-            held = _held(incident)
-            for case in _open_under(held, part):
-                if case.patient and not case.patient.deceased_on:
-                    once = uuid5(held.ref, f"{case.pk} {words}")
-                    thread = conversations.thread_of(case)
-                    conversations.reply(actor, conversation=thread, body=words, client_id=once)
-                    told += 1
-    cases.record(actor, incident.case, "incident", {"told": told})
-    return told
-
-
-def resolve(actor: Any, *, incident: Incident, next_step: str) -> int:
-    """It is over: every case under it goes through the gate, then its own. How many were closed.
-
-    Some at a time; where it broke off the incident goes on, and what is left is closed by the next try.
-    """
-    require(actor, "incidents.manage")
-    if not next_step.strip():
-        raise ValidationError({"next_step": _("Say what comes next, or that nothing does.")})
-    closed = 0
-    for part in _parts(incident):
-        with transaction.atomic():
-            for case in _open_under(_held(incident), part):
-                _close(actor, case, next_step)
-                closed += 1
-    with transaction.atomic():
-        held = _held(incident)
-        late = _open_under(held)
-        for case in [*late, *([held.case] if held.case.state != "closed" else [])]:
-            _close(actor, case, next_step)
-        held.state, held.resolved_at = "resolved", timezone.now()
-        held.save(update_fields=["state", "resolved_at"])
-    return closed + len(late)
-
-
-def _close(actor: Any, case: Case, next_step: str) -> None:
-    """What stands under a patient's own case is another matter, and stays open."""
-    cases.close(actor, case=case, disposition="action_taken", next_step=next_step, children="leave")
-
-
-def _parts(incident: Incident) -> Iterator[list[int]]:
-    """Ids of the cases that are open under it now, some at a time. Raises ValidationError where it is over."""
-    with transaction.atomic():
-        keys = [case.pk for case in _open_under(_held(incident))]
-    for start in range(0, len(keys), AT_ONCE):
-        yield keys[start : start + AT_ONCE]
-
-
-def _held(incident: Incident) -> Incident:
-    held: Incident = (
-        Incident.objects.select_for_update(of=("self",)).select_related("case").get(pk=incident.pk)
-    )
+def going_on_still(incident: Incident) -> Incident:
+    """The incident under lock. Raises ValidationError where it is over."""
+    rows = Incident.objects.select_for_update(of=("self",)).select_related("case")
+    held: Incident = rows.get(pk=incident.pk)
     if held.state != "open":
         raise ValidationError(_("This incident is over."))
     return held
 
 
-def _open_under(incident: Incident, keys: list[int] | None = None) -> list[Case]:
-    rows = Case.objects.filter(parent=incident.case).exclude(state="closed").select_related("patient")
-    return list((rows if keys is None else rows.filter(pk__in=keys)).order_by("pk"))
+def open_under(incident: Incident) -> QuerySet[Case]:
+    """Cases under it that are open, those which came last first: who got in touch hears it where they wrote."""
+    return Case.objects.filter(parent=incident.case).exclude(state="closed").order_by("-pk")
 
 
 def going_on(actor: Any) -> list[Incident]:

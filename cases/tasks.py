@@ -7,6 +7,7 @@ from cases import (
     callbacks,
     canned,
     escalation,
+    incident_runs,
     notices,
     paging,
     rota_warnings,
@@ -26,6 +27,7 @@ SCHEDULE = {
     "cases.tasks.climb_escalations": 15,
     "cases.tasks.climb_forgotten": 300,
     "cases.tasks.warn_of_gaps": 3600,
+    "cases.tasks.work_incidents": 30,
 }
 
 
@@ -107,3 +109,15 @@ def wake_due_cases() -> int:
 def look_at_callbacks() -> int:
     """Give promised calls whose slot passed another one. Gives how many were late."""
     return callbacks.sweep()
+
+
+@shared_task(name="cases.tasks.work_incident")
+def work_incident(run_id: int) -> int:
+    """Say or close in the cases of a mass incident. Gives how many were looked at."""
+    return incident_runs.work(run_id)
+
+
+@shared_task(name="cases.tasks.work_incidents")
+def work_incidents() -> int:
+    """Go on with what a worker left. Gives how many cases were looked at."""
+    return sum(incident_runs.work(pk) for pk in incident_runs.unfinished())

@@ -9,6 +9,7 @@ ABOUT_A_PATIENT = {
     m.Case: "patient",
     m.Complaint: "patient",
     m.Incident: "case__patient",
+    m.IncidentRun: "incident__case__patient",
     m.CaseEvent: "case__patient",
     m.Conversation: "patient",
     m.Message: "conversation__patient",
@@ -34,6 +35,7 @@ QUIET = {
     m.CannedReply: ("used",),
 }
 EXEMPT = {
+    "cases.IncidentOutcome": "Whether a case was reached; the message or the closing it tells of is watched.",
     "cases.Clock": "How long a promise has left; what was done to it by hand is an event of the case.",
     "cases.ClockEvent": "The story of a clock, itself only added to; its reasons are sealed.",
     "cases.Attainment": "Counts of promises kept; nobody's record.",

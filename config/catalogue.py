@@ -37,6 +37,7 @@ STAFF_MODULES = frozenset(
         "cases/duty.py",
         "cases/escalation.py",
         "cases/forms_playbooks.py",
+        "cases/incident_runs.py",
         "cases/incidents.py",
         "cases/macro_steps.py",
         "cases/macros.py",

@@ -14,6 +14,7 @@ from agents import forms_floor as forms
 from agents.models import Announcement
 from agents.views.answers import StaffRequest
 from agents.views.pages import pressed, shown, through
+from cases import incident_runs as runs
 from cases import incidents as rules
 from cases.incidents import Scope
 from cases.models import Incident
@@ -56,7 +57,17 @@ def _page(
     return shown(
         request, "incident", incident=found, counts=rules.counts([found])[found.pk],
         may=allowed(request.user, "incidents.manage"), words=words, resolve=resolve,
+        runs=runs.standing(found),
     )  # fmt: skip
+
+
+@require_GET
+@door("cases.view", realm="staff")
+def incident_runs(request: StaffRequest, ref: UUID) -> HttpResponseBase:
+    """How far it is, asked again while something is being done."""
+    found = _reached(request, ref)
+    counts = rules.counts([found])[found.pk]
+    return shown(request, "incident_runs", incident=found, counts=counts, runs=runs.standing(found))
 
 
 @require_POST
@@ -64,11 +75,11 @@ def _page(
 def incident_say(request: StaffRequest, ref: UUID) -> HttpResponseBase:
     found, form = _reached(request, ref), forms.WordsForm(request.POST)
 
-    def said(actor: Any, words: str) -> None:
-        rules.say_to_all(actor, incident=found, words=words)
+    def said(actor: Any, words: str, words_es: str) -> None:
+        runs.say_to_all(actor, incident=found, words=words, words_es=words_es)
 
     back = reverse("agents:incident", args=[ref])
-    return through(request, form, said, back=back, said=_("Said in every open case.")) or _page(
+    return through(request, form, said, back=back, said=_("It is being said in every open case.")) or _page(
         request, found, form, forms.ResolveForm()
     )
 
@@ -79,12 +90,12 @@ def incident_resolve(request: StaffRequest, ref: UUID) -> HttpResponseBase:
     found, form = _reached(request, ref), forms.ResolveForm(request.POST)
 
     def over(actor: Any, next_step: str) -> None:
-        rules.resolve(actor, incident=found, next_step=next_step)
+        runs.resolve(actor, incident=found, next_step=next_step)
 
-    back = reverse("agents:incidents")
-    return through(
-        request, form, over, back=back, said=_("The incident is over, and its cases are closed.")
-    ) or (_page(request, found, forms.WordsForm(), form))
+    back = reverse("agents:incident", args=[ref])
+    return through(request, form, over, back=back, said=_("Its cases are being closed.")) or (
+        _page(request, found, forms.WordsForm(), form)
+    )
 
 
 @require_http_methods(["GET", "POST"])

@@ -11,7 +11,7 @@ from cases.models.escalation import (
     PagingContact,
     PolicyStep,
 )
-from cases.models.incidents import Incident
+from cases.models.incidents import Incident, IncidentOutcome, IncidentRun
 from cases.models.kin import CaseLink, CaseRules, CloseRule, Follower, Merge, Notification
 from cases.models.notices import Notice
 from cases.models.playbooks import Playbook, PlaybookRun, PlaybookStepTaken, PlaybookVersion
@@ -59,6 +59,8 @@ __all__ = [
     "Follower",
     "Inbound",
     "Incident",
+    "IncidentOutcome",
+    "IncidentRun",
     "Macro",
     "Merge",
     "Message",

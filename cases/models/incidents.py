@@ -42,3 +42,47 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         return f"incident {self.pk}"
+
+
+class IncidentRun(models.Model):
+    """One thing done in every case of an incident, some cases at a time: a word to all, or the end of them.
+
+    ``total`` is how many cases were open as it began; ``words`` what is said, or what comes next.
+    """
+
+    KINDS = [("say", _("Told")), ("resolve", _("Closed"))]
+
+    incident = models.ForeignKey(Incident, on_delete=models.PROTECT, related_name="runs")
+    kind = models.CharField(max_length=10, choices=KINDS)
+    words = EncryptedTextField()
+    words_es = EncryptedTextField(blank=True, default="")
+    total = models.PositiveIntegerField(default=0)
+    begun_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    begun_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-begun_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["incident"], condition=models.Q(ended_at=None), name="one_incident_run_at_a_time"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"incident run {self.pk}"
+
+
+class IncidentOutcome(models.Model):
+    """What became of one case in a run: done, or not and why. ``why`` holds words of ours alone."""
+
+    run = models.ForeignKey(IncidentRun, on_delete=models.CASCADE, related_name="outcomes")
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="+")
+    done = models.BooleanField()
+    why = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "case"], name="one_outcome_of_a_run")]
+
+    def __str__(self) -> str:
+        return f"incident outcome {self.pk}"

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from agents import announcements, downtime
 from cases.models import Complaint, Incident
+from cases.tasks import work_incidents
 from portal.models import AccessEntry, FacilityStay, Patient, Referral
 from tests.factories import (
     CaseFactory,
@@ -107,6 +108,13 @@ def test_an_incident_through_its_pages() -> None:
     assert (
         lead.post(reverse("agents:incident-say", args=[incident.ref]), {"words": "Soon."}).status_code == 302
     )
+    going = lead.get(reverse("agents:incident-runs", args=[incident.ref])).content.decode()
+    assert "0 of 1" in going
+    assert "hx-get" in going, "it is asked again while it goes on"
+    work_incidents()
+    through = lead.get(reverse("agents:incident-runs", args=[incident.ref])).content.decode()
+    assert "1 of 1" in through
+    assert "hx-get" not in through
     assert (
         lead.post(reverse("agents:incident-resolve", args=[incident.ref]), {"next_step": ""}).status_code
         == 422

@@ -9,12 +9,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from cases import cases, incidents, kin
+from cases import cases, conversations, incident_runs, incidents, kin, merging
 from cases.incidents import Scope
-from cases.models import Case, Incident, Message, Reason
+from cases.models import Case, Incident, IncidentRun, Message, Reason
+from cases.tasks import work_incidents
+from config.business_day import business_day
+from portal import consent
 from portal.models import Patient, User
 from tests.factories import (
     CaseFactory,
+    ConversationFactory,
     DeviceFactory,
     OrderFactory,
     PatientFactory,
@@ -45,7 +49,7 @@ def test_only_those_who_fit_all_that_is_named(lead: User) -> None:
     hit = patient("FL", "L7")
     patient("FL", "L8")
     patient("GA", "L7")
-    patient("FL", "L7", deceased_on=timezone.localdate())
+    patient("FL", "L7", deceased_on=business_day())
     assert incidents.touched(lead, Scope(state="fl", lot="L7")) == [hit.pk]
     assert incidents.touched(lead, Scope()) == []
 
@@ -72,26 +76,43 @@ def test_everybody_touched_has_a_case_under_it(lead: User, reason: Reason) -> No
     assert not Message.objects.exists(), "nobody is written to yet"
 
 
+WORDS = "We replace it by Friday."
+
+
+def told(lead: User, incident: Incident, words: str = WORDS, **more: str) -> dict[str, str]:
+    """Say it and let the worker run; by case number why it was not said, "" where it was."""
+    run = incident_runs.say_to_all(lead, incident=incident, words=words, **more)
+    incident_runs.work(run.pk)
+    return {one.case.number: one.why for one in run.outcomes.select_related("case")}
+
+
+def ended(lead: User, incident: Incident) -> int:
+    """Resolve it and let the worker run; how many cases are still open under it."""
+    run = incident_runs.resolve(lead, incident=incident, next_step="Nothing open")
+    incident_runs.work(run.pk)
+    return incidents.open_under(incident).count()
+
+
 def test_one_word_to_all_and_one_end(lead: User, reason: Reason) -> None:
     incident = declared(lead, reason)
     first = incident.case.children.order_by("pk").first()
     Case.objects.filter(pk=first.pk).update(state="closed", closed_at=timezone.now(), disposition="answered")
-    assert incidents.say_to_all(lead, incident=incident, words="We replace it by Friday.") == 2
+    assert list(told(lead, incident).values()) == ["", ""]
     assert Message.objects.filter(kind="reply").count() == 2
-    incidents.say_to_all(lead, incident=incident, words="We replace it by Friday.")
+    told(lead, incident)
     assert Message.objects.filter(kind="reply").count() == 2, "a second click says nothing new"
-    assert incidents.resolve(lead, incident=incident, next_step="Nothing open") == 2
+    assert ended(lead, incident) == 0
     assert not Case.objects.exclude(state="closed").exists()
     with pytest.raises(ValidationError, match="over"):
-        incidents.say_to_all(lead, incident=incident, words="Again")
+        incident_runs.say_to_all(lead, incident=incident, words="Again")
 
 
 def test_nobody_writes_to_those_who_have_died_since(lead: User, reason: Reason) -> None:
     incident = declared(lead, reason, people=2)
     gone = incident.case.children.order_by("pk").first().patient
-    gone.deceased_on = timezone.localdate()
+    gone.deceased_on = business_day()
     gone.save()
-    assert incidents.say_to_all(lead, incident=incident, words="We replace it by Friday.") == 1
+    assert sorted(why[:16] for why in told(lead, incident).values()) == ["", "This patient has"]
     assert not Message.objects.filter(conversation__patient=gone).exists()
 
 
@@ -144,7 +165,7 @@ def test_a_case_more_costs_next_to_nothing(lead: User, reason: Reason) -> None:
         DeviceFactory.create_batch(people, lot=f"N{people}")
         with CaptureQueriesContext(connection) as made:
             told = incidents.declare(
-                lead, title="Lot", cause="Valves.", reason=reason, scope=Scope(lot=f"N{people}")
+                lead, title=f"Lot {people}", cause="Valves.", reason=reason, scope=Scope(lot=f"N{people}")
             )
         assert incidents.counts([told])[told.pk] == (people, people)
         asked.append(len(made))
@@ -170,10 +191,27 @@ def test_each_case_opens_as_any_other_would(lead: User, reason: Reason) -> None:
     )
 
 
-def test_what_broke_off_half_way_is_ended_by_the_next_try(
+def test_what_a_killed_worker_left_is_done_by_the_sweep_and_nobody_is_told_twice(
     lead: User, reason: Reason, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(incidents, "AT_ONCE", 1)
+    monkeypatch.setattr(incident_runs, "AT_ONCE", 1)
+    incident = declared(lead, reason)
+    run = incident_runs.say_to_all(lead, incident=incident, words=WORDS)
+    assert incident_runs.work_part(run.pk) == 1
+    assert incident_runs.standing(incident)[0]["looked"] == 1
+    assert incident_runs.say_to_all(lead, incident=incident, words=WORDS) == run, "a second click"
+    with pytest.raises(ValidationError, match="still"):
+        incident_runs.resolve(lead, incident=incident, next_step="None")
+    work_incidents()
+    assert Message.objects.filter(kind="reply").count() == 3
+    run.refresh_from_db()
+    assert (run.total, run.outcomes.count(), run.ended_at is not None) == (3, 3, True)
+    assert work_incidents() == 0
+
+
+def test_one_case_that_breaks_does_not_stop_the_others(
+    lead: User, reason: Reason, monkeypatch: pytest.MonkeyPatch
+) -> None:
     incident, close, calls = declared(lead, reason), cases.close, []
 
     def breaks(*args: object, **values: object) -> Case:
@@ -183,11 +221,91 @@ def test_what_broke_off_half_way_is_ended_by_the_next_try(
         return close(*args, **values)
 
     monkeypatch.setattr(cases, "close", breaks)
-    with pytest.raises(RuntimeError):
-        incidents.resolve(lead, incident=incident, next_step="Nothing open")
-    assert incidents.counts([incident]) == {incident.pk: (3, 2)}
-    assert incidents.resolve(lead, incident=incident, next_step="Nothing open") == 2
+    assert ended(lead, incident) == 1
+    incident.refresh_from_db()
+    assert incident.state == "open", "the lead sees the one that is left"
+    assert ended(lead, incident) == 0
+    incident.refresh_from_db()
+    assert incident.state == "resolved"
     assert not Case.objects.exclude(state="closed").exists()
+
+
+def test_what_a_thread_refuses_is_listed_and_the_others_are_told(lead: User, reason: Reason) -> None:
+    incident = declared(lead, reason, people=1)
+
+    def added(channel: str, words: dict[str, object], **patient: object) -> str:
+        case = CaseFactory(channel=channel, state="open", patient=PatientFactory(**patient))
+        ConversationFactory(case=case, patient=case.patient, channel=channel, **words)
+        incidents.add(lead, incident=incident, case=case)
+        return str(case.number)
+
+    shut = added("chat", {"state": "closed", "closed_at": timezone.now()})
+    open_text = added("sms", {})
+    abroad = added("chat", {}, interpreter="Vietnamese")
+    why = told(lead, incident, "Your oxygen concentrator is recalled.")
+    assert "closed" in why[shut]
+    assert why[open_text], "a text message may not hold this"
+    assert "interpreter" in why[abroad]
+    assert sorted(why.values())[0] == ""
+    assert Message.objects.filter(kind="reply").count() == 1
+    assert incident_runs.standing(incident)[0]["left_out"] == 3
+
+
+def test_whoever_stopped_texts_is_listed_and_not_written_to(lead: User, reason: Reason) -> None:
+    incident = declared(lead, reason, people=1)
+    case = CaseFactory(channel="sms", state="open", patient=PatientFactory())
+    ConversationFactory(case=case, patient=case.patient, channel="sms")
+    incidents.add(lead, incident=incident, case=case)
+    consent.choose(lead, patient=case.patient, choices={("sms", "orders"): True}, source="call")
+    consent.stop(lead, patient=case.patient, channel="sms")
+    assert "wants nothing" in told(lead, incident)[case.number]
+    assert not Message.objects.filter(conversation__case=case, kind="reply").exists()
+
+
+def test_who_speaks_spanish_reads_spanish(lead: User, reason: Reason) -> None:
+    incident = declared(lead, reason, people=2)
+    spanish = incident.case.children.order_by("pk").first().patient
+    spanish.language = "es"
+    spanish.save()
+    told(lead, incident, words_es="Lo cambiamos hasta el viernes.")
+    bodies = {note.conversation.patient_id: note.body for note in Message.objects.filter(kind="reply")}
+    assert sorted(bodies.values()) == ["Lo cambiamos hasta el viernes.", WORDS]
+    assert bodies[spanish.pk].startswith("Lo")
+
+
+def test_a_patient_with_two_cases_is_told_once_where_they_wrote(lead: User, reason: Reason) -> None:
+    incident = declared(lead, reason, people=1)
+    theirs = CaseFactory(state="open", patient=incident.case.children.get().patient)
+    incidents.add(lead, incident=incident, case=theirs)
+    assert told(lead, incident)[theirs.number] == ""
+    assert Message.objects.filter(kind="reply").count() == 1
+
+
+def test_a_case_merged_or_closed_in_between_is_left_out(lead: User, reason: Reason) -> None:
+    incident = declared(lead, reason, people=2)
+    first, second = incident.case.children.order_by("pk")
+    run = incident_runs.say_to_all(lead, incident=incident, words=WORDS)
+    into = CaseFactory(state="open", patient=first.patient)
+    conversations.thread_of(into)
+    merging.merge(UserFactory(roles=["supervisor"]), into=into, cases=[first])
+    cases.close(lead, case=second, disposition="answered", next_step="None")
+    assert incident_runs.work(run.pk) == 1
+    assert run.outcomes.get().case == into, "what took the case in"
+    assert ended(lead, incident) == 0
+
+
+def test_two_leads_declare_one_incident(lead: User, reason: Reason) -> None:
+    declared(lead, reason, people=1)
+    with pytest.raises(ValidationError, match="goes on already"):
+        incidents.declare(
+            UserFactory(roles=["lead"]),
+            title=" lot l9",
+            cause="Stuck.",
+            reason=reason,
+            scope=Scope(lot="L9"),
+        )
+    assert Incident.objects.count() == 1
+    assert not IncidentRun.objects.exists()
 
 
 def test_an_incident_ends_though_its_case_was_closed_by_hand(lead: User, reason: Reason) -> None:
@@ -202,7 +320,7 @@ def test_an_incident_ends_though_its_case_was_closed_by_hand(lead: User, reason:
         reason=reason,
         children="leave",
     )
-    assert incidents.resolve(lead, incident=incident, next_step="Nothing open") == 1
+    assert ended(lead, incident) == 0
     incident.refresh_from_db()
     own.refresh_from_db()
     assert (incident.state, own.state != "closed") == ("resolved", True), (
