@@ -6,10 +6,10 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import Coverage
+from config.business_day import business_day
 from portal import home
 from portal.models import Document, Patient
 from portal.models.documents import DocumentKind, DocumentState
@@ -29,7 +29,7 @@ class Shown:
 
 def of_patient(viewer: Any, patient: Patient, *, on: date | None = None) -> list[Shown]:
     """The patient's insurances in their order of paying, those in force first."""
-    day = on or timezone.localdate()
+    day = on or business_day()
     rows = Coverage.objects.visible_to(viewer).filter(patient=patient).select_related("payer")
     rows = rows.annotate(**{name: _sent(side) for name, side in SENT.items()}).order_by("rank", "pk")
     shown = [Shown(row, in_force(row, day)) for row in rows]

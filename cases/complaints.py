@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from cases import sla
 from cases.cases import locked, record
 from cases.models import Case, Complaint, ComplaintTerms
+from config.business_day import business_day
 from config.security import audit, crypto
 from config.security.redaction import redact
 from portal.access import require
@@ -59,7 +60,7 @@ def take_down(
         wrong["kind"] = _("Choose what it is about.")
     if case is None and not complainant.strip():
         wrong["complainant"] = _("Say who complained.")
-    today = timezone.localdate()
+    today = business_day()
     if received_on and received_on > today:
         wrong["received_on"] = _("That day has not come yet.")
     if wrong:
@@ -202,7 +203,7 @@ def open_complaint(actor: Any, ref: Any) -> Complaint:
 
 def late(complaint: Complaint, today: date | None = None) -> str:
     """Which term has passed: "acknowledge", "answer" or ""."""
-    today = today or timezone.localdate()
+    today = today or business_day()
     if complaint.state == "received" and complaint.acknowledge_by < today:
         return "acknowledge"
     return "answer" if complaint.state != "answered" and complaint.answer_by < today else ""

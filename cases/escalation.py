@@ -19,6 +19,7 @@ from cases.cases import Conflict
 from cases.models import Case, Clock, Escalation, EscalationPolicy, Page
 from cases.models.escalation import LANES, TIERS
 from cases.people import shown_name
+from config.business_day import zone_in_force
 from config.security.redaction import redact
 from portal.access import System, allowed, require
 from portal.models import User
@@ -105,7 +106,7 @@ def policy_for(lane: str, case: Case) -> EscalationPolicy:
 def _refuse_second(case: Case, lane: str) -> None:
     running = Escalation.objects.live().filter(case=case, lane=lane).first()
     if running is not None:
-        since = timezone.localtime(running.opened_at).strftime("%H:%M")
+        since = running.opened_at.astimezone(zone_in_force()).strftime("%H:%M")
         raise ValidationError(
             {"lane": _("This has been escalated there already, at %(at)s.") % {"at": since}}
         )

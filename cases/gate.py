@@ -8,11 +8,11 @@ from datetime import date
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from cases.models import Case, CloseRule, Reason
+from config.business_day import business_day
 
 WITH_CHILDREN = [("close", _("Close them too")), ("leave", _("Leave them open"))]
 MISSING = {
@@ -47,7 +47,7 @@ def refuse_half_closed(case: Case, ending: Ending) -> None:
         wrong["next_step"] = _("Say what comes next, or that nothing does.")
     if ending.reason is None:
         wrong["reason"] = _("Say what it was about.")
-    if ending.next_contact and ending.next_contact < timezone.localdate():
+    if ending.next_contact and ending.next_contact < business_day():
         wrong["next_contact"] = _("The day of the next contact is past.")
     wrong = _asked_for(case, ending) | wrong
     if wrong:

@@ -14,10 +14,10 @@ from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from cases import outside
+from config.business_day import business_day
 from portal import verification
 
 KINDS = {
@@ -209,7 +209,7 @@ def _same(value: str, asked: str, of: Field) -> bool:
 
 def _ago(value: str, days: str) -> bool:
     """Whether a day lies more than ``days`` behind us."""
-    return timezone.localdate() - date.fromisoformat(value) > timedelta(int(days))
+    return business_day() - date.fromisoformat(value) > timedelta(int(days))
 
 
 _TESTS: dict[str, Callable[[str, str, Field], bool]] = {

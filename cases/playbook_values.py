@@ -7,11 +7,11 @@ from typing import Any
 
 import phonenumbers
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cases.models import Case
 from cases.playbook_content import NO, YES, Field
+from config.business_day import business_day
 from config.security import normal
 from config.security.redaction import redact
 from portal import saying
@@ -94,7 +94,7 @@ def _date(field: Field, text: str, case: Case) -> str:
 def bound(words: str) -> date:
     """A day as a field's limit: ``2026-01-31``, ``today``, ``today+30`` or ``today-365``."""
     if words.startswith("today"):
-        return timezone.localdate() + timedelta(int(words.removeprefix("today") or 0))
+        return business_day() + timedelta(int(words.removeprefix("today") or 0))
     return date.fromisoformat(words)
 
 

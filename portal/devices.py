@@ -3,9 +3,9 @@
 from datetime import date
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from config.business_day import business_day
 from portal import saying
 from portal.models import Device, Patient
 
@@ -25,6 +25,6 @@ def warranty(device: Device, *, today: date | None = None) -> str:
     """Whether the manufacturer still answers for it, with the date."""
     if device.warranty_until is None:
         return ""
-    over = device.warranty_until < (today or timezone.localdate())
+    over = device.warranty_until < (today or business_day())
     text = _("Warranty ended %(day)s") if over else _("Under warranty until %(day)s")
     return text % {"day": saying.day(device.warranty_until)}

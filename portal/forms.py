@@ -7,9 +7,9 @@ from zoneinfo import available_timezones
 import phonenumbers
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.business_day import day_in_force, zone_in_force
 from portal.choices import choose_from
 from portal.models import Caregiver, Patient
 from portal.models.documents import CAREGIVER_KINDS, DocumentKind
@@ -156,5 +156,5 @@ class InviteCaregiverForm(forms.Form):
         days = self.cleaned_data["expires_at"]
         if days == "open":
             return None
-        last = timezone.localdate() + timedelta(days=int(days))
-        return timezone.make_aware(datetime.combine(last, time.max))
+        last = day_in_force() + timedelta(days=int(days))
+        return datetime.combine(last, time.max, zone_in_force())

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.business_day import business_day
 from config.security import audit
 from portal import duplicates, numbers
 from portal.access import allowed, require
@@ -66,7 +67,7 @@ def _refuse_half(referral: Referral) -> None:
     for name in ("first_name", "last_name"):
         if not str(getattr(referral, name)).strip():
             wrong[name] = _("The name is needed to find or make a record.")
-    if not referral.birth_date or not OLDEST <= referral.birth_date <= timezone.localdate():
+    if not referral.birth_date or not OLDEST <= referral.birth_date <= business_day():
         wrong["birth_date"] = _("Give a date of birth that lies in the past.")
     if not (referral.phone or referral.email):
         wrong["phone"] = _("Give a phone number or an e-mail address to reach them.")

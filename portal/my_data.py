@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from config.business_day import business_day
 from config.security import audit
 from portal import account_mail, documents, signals
 from portal.access import System, require
@@ -147,7 +148,7 @@ def _build(export: DataExport) -> None:
         MAKER,
         patient=export.patient,
         kind=DocumentKind.EXPORT,
-        filename=f"my-data-{timezone.localdate().isoformat()}.zip",
+        filename=f"my-data-{business_day().isoformat()}.zip",
         content_type="application/zip",
         source=Flow(pieces),
     )

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from config.business_day import day_in_force
 from portal import saying, signals
 from portal.access import require
 from portal.models import Order, OrderMilestone, Shipment
@@ -38,7 +39,7 @@ def steps(order: Order, *, today: date | None = None) -> list[Step]:
     Says who has each in hand, since when and by when, in the language and time zone in force. Page,
     console and bot all tell it by this one rule.
     """
-    today = today or timezone.localdate()
+    today = today or day_in_force()
     by_step = {milestone.step: milestone for milestone in order.milestones.all()}
     known = [by_step[step] for step in STEPS if step in by_step]
     return [_step(milestone, today) for milestone in known if milestone.state != "not_needed"]
@@ -94,7 +95,7 @@ def _in_hand(owner: str, day: int | None) -> str:
 
 
 def _local_day(moment: datetime | None) -> date | None:
-    return timezone.localdate(moment) if moment else None
+    return day_in_force(moment) if moment else None
 
 
 def set_step(

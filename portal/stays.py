@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import OuterRef
 from django.db.models.functions import JSONObject
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.business_day import business_day
 from portal.access import require
 from portal.models import Consent, FacilityStay, Patient
 
@@ -69,7 +69,7 @@ def _in_words(stay: FacilityStay) -> str:
 def has_died(actor: Any, *, patient: Patient, on: date) -> Patient:
     """Write down a death. Consent to be contacted ends with it; nothing is deleted."""
     require(actor, "patients.change", patient)
-    if on > timezone.localdate():
+    if on > business_day():
         raise ValidationError({"on": _("That day has not come yet.")})
     if patient.birth_date and on < patient.birth_date:
         raise ValidationError({"on": _("That is before the date of birth.")})
@@ -122,7 +122,7 @@ def comes_home(actor: Any, *, stay: FacilityStay, on: date) -> FacilityStay:
     """A stay ends."""
     require(actor, "patients.change", stay.patient)
     held: FacilityStay = FacilityStay.objects.select_for_update(of=("self",)).get(pk=stay.pk)
-    if on > timezone.localdate():
+    if on > business_day():
         raise ValidationError({"on": _("That day has not come yet.")})
     if on < held.since:
         raise ValidationError({"on": _("A stay can't end before it begins.")})

@@ -11,6 +11,7 @@ from factory.django import DjangoModelFactory
 
 from billing.models import Coverage, Payer
 from cases.models import Case, Conversation, Message, MessageAttachment, Reason, Team
+from config.business_day import business_day
 from portal.models import (
     Caregiver,
     ContactChange,
@@ -167,7 +168,7 @@ class ShipmentFactory(DjangoModelFactory):
     carrier = "ups"
     tracking_number = "1Z999AA10123456784"
     state = "in_transit"
-    shipped_on = factory.LazyFunction(lambda: timezone.localdate() - timedelta(days=1))
+    shipped_on = factory.LazyFunction(lambda: business_day() - timedelta(days=1))
     window_start = factory.LazyFunction(lambda: timezone.now() + timedelta(days=1))
     window_end = factory.LazyFunction(lambda: timezone.now() + timedelta(days=1, hours=4))
 
@@ -189,7 +190,7 @@ class DeviceFactory(DjangoModelFactory):
     patient = factory.SubFactory(PatientFactory)
     product = factory.SubFactory(ProductFactory)
     serial_number = factory.Sequence(lambda n: f"SN{n:08d}")
-    delivered_on = factory.LazyFunction(lambda: timezone.localdate() - timedelta(days=30))
+    delivered_on = factory.LazyFunction(lambda: business_day() - timedelta(days=30))
 
 
 class PrescriptionFactory(DjangoModelFactory):

@@ -1,7 +1,7 @@
 """The pieces every page is made of: icons, fields, cards, chips, dates and money as a person says them."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -9,7 +9,6 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from django import template
-from django.conf import settings
 from django.core.paginator import Page
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
 from django.http import HttpRequest
@@ -20,6 +19,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, pgettext
 from lucide.templatetags.lucide import lucide
+
+from config.business_day import zone_in_force
 
 register = template.Library()
 
@@ -164,12 +165,8 @@ def nav_link(
 
 
 # --- as a person says it -----------------------------------------------------------------------------
-def _zone(name: str) -> ZoneInfo | Any:
-    if name:
-        return ZoneInfo(name)
-    if timezone.get_current_timezone_name() != settings.TIME_ZONE:
-        return timezone.get_current_timezone()
-    return ZoneInfo(settings.SUPPLIER_TIME_ZONE)
+def _zone(name: str) -> tzinfo:
+    return ZoneInfo(name) if name else zone_in_force()
 
 
 def _hour(moment: datetime) -> str:

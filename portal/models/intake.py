@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.business_day import business_day
 from config.security.audit import AuditedQuerySet
 from config.security.fields import (
     EncryptedCharField,
@@ -95,7 +96,7 @@ class FacilityStayQuerySet(OfPatientQuerySet):
     caregiver_scope = "everything"
 
     def current(self) -> "FacilityStayQuerySet":
-        today = timezone.localdate()
+        today = business_day()
         return self.filter(Q(until=None) | Q(until__gte=today), since__lte=today)
 
 

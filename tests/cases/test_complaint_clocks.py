@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 
 from cases import cases, complaints, merging, sla
 from cases.defaults import clocks as defaults
 from cases.models import Case, Clock, Complaint
+from config.business_day import business_day
 from portal.models import Patient, User
 from tests.factories import PatientFactory, UserFactory
 
@@ -51,13 +51,13 @@ def test_they_start_with_the_complaint_and_stop_with_what_was_promised(lead: Use
 
 
 def test_a_complaint_told_of_late_runs_since_the_day_it_came(lead: User) -> None:
-    case, came = case_of(lead), timezone.localdate() - timedelta(days=3)
+    case, came = case_of(lead), business_day() - timedelta(days=3)
     complaint = entered(lead, case, received_on=came)
-    assert timezone.localdate(complaint.received_at) == came
+    assert business_day(complaint.received_at) == came
     clock = Clock.objects.get(case=case, kind="complaint_answer")
     assert clock.started_at == complaint.received_at
     assert clock.due_at is not None
-    assert timezone.localdate(clock.due_at) in (complaint.answer_by, complaint.answer_by + timedelta(days=1))
+    assert business_day(clock.due_at) in (complaint.answer_by, complaint.answer_by + timedelta(days=1))
 
 
 def test_the_clock_of_one_goes_on_while_another_waits(lead: User) -> None:

@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.utils import timezone
 
 from cases import complaints
 from cases.models import Complaint, ComplaintTerms
+from config.business_day import business_day
 from portal.models import AccessEntry, User
 from tests.factories import CaseFactory, UserFactory
 
@@ -31,7 +31,7 @@ def entered(agent: User, **more: object) -> Complaint:
 
 
 def test_terms_are_calendar_days_from_the_day_it_came(agent: User) -> None:
-    came = timezone.localdate() - timedelta(days=2)
+    came = business_day() - timedelta(days=2)
     complaint = entered(agent, received_on=came)
     assert (complaint.acknowledge_by, complaint.answer_by) == (
         came + timedelta(days=5),
@@ -41,10 +41,8 @@ def test_terms_are_calendar_days_from_the_day_it_came(agent: User) -> None:
 
 def test_terms_change_from_a_day_on(agent: User) -> None:
     ComplaintTerms.objects.create(since=date(2020, 1, 1), acknowledge_days=2, answer_days=7)
-    ComplaintTerms.objects.create(
-        since=timezone.localdate() + timedelta(days=1), acknowledge_days=1, answer_days=3
-    )
-    assert entered(agent).answer_by == timezone.localdate() + timedelta(days=7)
+    ComplaintTerms.objects.create(since=business_day() + timedelta(days=1), acknowledge_days=1, answer_days=3)
+    assert entered(agent).answer_by == business_day() + timedelta(days=7)
 
 
 def test_it_is_acknowledged_and_answered_once(agent: User) -> None:
@@ -72,9 +70,7 @@ def test_an_answer_without_findings_is_none(agent: User) -> None:
 
 def test_half_a_complaint_says_what_is_missing(agent: User) -> None:
     with pytest.raises(ValidationError) as wrong:
-        entered(
-            agent, summary=" ", kind="x", complainant="", received_on=timezone.localdate() + timedelta(days=2)
-        )
+        entered(agent, summary=" ", kind="x", complainant="", received_on=business_day() + timedelta(days=2))
     assert set(wrong.value.message_dict) == {"summary", "kind", "complainant", "received_on"}
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from cases import conversations, notices
 from cases.models import Conversation, Notice
+from config.business_day import business_day
 from portal.models import Consent
 from tests.factories import ConversationFactory, PatientFactory, UserFactory
 
@@ -111,7 +112,7 @@ def test_a_reply_that_nobody_gets_is_told_on_the_case(why: str, texts: list[tupl
     if why == "stop":
         Consent.objects.create(patient=patient, channel="sms", topic="orders", granted=False, source="stop")
     elif why == "died":
-        patient.deceased_on = timezone.localdate()
+        patient.deceased_on = business_day()
         patient.save()
     assert not notices.send(notice.pk)
     notice.refresh_from_db()

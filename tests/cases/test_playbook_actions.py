@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
 from cases import playbook_content
 from cases.defaults import playbooks as defaults
 from cases.models import Case, Complaint
 from cases.playbook_actions import ACTIONS
+from config.business_day import business_day
 from portal.models import ContactChange
 from portal.verification import NotVerified
 from tests.cases.walks import verify
@@ -92,7 +92,7 @@ def test_what_no_rule_takes_yet_goes_to_the_account_desk(agent: Any, case: Case,
 
 # --- ways --------------------------------------------------------------------------------------------
 def ago(days: int) -> str:
-    return (timezone.localdate() - timedelta(days=days)).isoformat()
+    return (business_day() - timedelta(days=days)).isoformat()
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
-from django.utils import timezone
 
 from cases import bulk, cases, kin, tags
 from cases.defaults import reasons
 from cases.models import Case, CaseEvent, CaseRules, CloseRule, Reason, Tag, Team
+from config.business_day import business_day
 from portal.models import User
 from tests.factories import CaseFactory, OrderFactory, PatientFactory, ReasonFactory, UserFactory
 
@@ -63,7 +63,7 @@ def test_an_urgent_reason_makes_its_case_urgent(agent: User) -> None:
 @pytest.mark.parametrize(
     ("asks", "given"),
     [
-        ("next_contact", {"next_contact": timezone.localdate() + timedelta(days=7)}),
+        ("next_contact", {"next_contact": business_day() + timedelta(days=7)}),
         ("order", None),
         ("product_line", None),
         ("patient", None),
@@ -90,7 +90,7 @@ def test_the_gate_says_all_that_is_missing_at_once(agent: User) -> None:
     with pytest.raises(ValidationError) as refused:
         cases.close(
             agent, case=CaseFactory(), disposition="", next_step=" ",
-            next_contact=timezone.localdate() - timedelta(days=1),
+            next_contact=business_day() - timedelta(days=1),
         )  # fmt: skip
     assert set(refused.value.message_dict) == {"disposition", "next_step", "reason", "next_contact"}
 

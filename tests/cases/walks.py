@@ -3,11 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils import timezone
-
 from cases import playbook_content, playbooks
 from cases.models import PlaybookRun
 from cases.playbook_content import Content, Field, Step
+from config.business_day import business_day
 from portal import verification
 
 
@@ -78,7 +77,7 @@ ESCALATED: dict[str, Way] = {
 
 def answer_to(field: Field, way: Way, order: str) -> str:
     """What the way says, or something that a field of this type takes."""
-    today = timezone.localdate().isoformat()
+    today = business_day().isoformat()
     if field.name in way.says:
         return today if way.says[field.name] == "today" else way.says[field.name]
     plain = {

@@ -146,3 +146,16 @@ def prints(file: Source) -> list[str]:
 
 
 SPEAKERS = {"config/bootstrap.py", "config/demo.py", "config/supervise.py"}
+
+
+def foreign_days(file: Source) -> list[str]:
+    """Days come from config.business_day: of themselves they are those of UTC, or of the machine."""
+    calls = [node for node in ast.walk(file.tree) if isinstance(node, ast.Call)]
+    return [
+        f"{file.path}:{call.lineno} {ast.unparse(call.func)}"
+        for call in calls
+        if ast.unparse(call.func).endswith(DAYS_OF_UTC)
+    ]
+
+
+DAYS_OF_UTC = ("localdate", "localtime", "date.today", "datetime.today", "now().date")

@@ -28,6 +28,8 @@ PLANTED = [
     (house.long_things, "portal/big.py", "x = 1\n" * 401),
     (house.long_things, "portal/long.py", "def f():\n" + "    x = 1\n" * 52),
     (house.prints, "cases/intake.py", "print('body')"),
+    (house.foreign_days, "cases/gate.py", "late = day < timezone.localdate()"),
+    (house.foreign_days, "portal/stays.py", "today = timezone.now().date()"),
 ]
 RULES = sorted({rule for rule, *_ in PLANTED}, key=lambda rule: rule.__name__)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.utils import timezone
 
+from config.business_day import business_day
 from portal import intake
 from portal.models import AccessEntry, Patient, Prescription, Referral, User
 from tests.factories import DocumentFactory, OrderFactory, PatientFactory, PractitionerFactory, UserFactory
@@ -68,7 +68,7 @@ def test_a_set_up_follows_when_nothing_is_missing(clerk: User, monkeypatch: pyte
     ("told", "field"),
     [
         ({"first_name": " "}, "first_name"),
-        ({"birth_date": timezone.localdate() + timedelta(days=2)}, "birth_date"),
+        ({"birth_date": business_day() + timedelta(days=2)}, "birth_date"),
         ({"birth_date": date(1850, 1, 1)}, "birth_date"),
         ({"phone": "", "email": ""}, "phone"),
         ({"source": "prescriber"}, "practitioner"),

@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.utils import timezone
 
+from config.business_day import business_day
 from portal import account_mail, consent, contact_holds, invitations, registration, stays
 from portal.models import AccountMail, Patient, User
 from tests.factories import PatientFactory, UserFactory
@@ -20,7 +21,7 @@ def clerk() -> User:
 
 def test_a_death_stops_everything_and_ends_consent(clerk: User) -> None:
     patient = PatientFactory()
-    stays.has_died(clerk, patient=patient, on=timezone.localdate())
+    stays.has_died(clerk, patient=patient, on=business_day())
     patient.refresh_from_db()
     standing = stays.of(patient)
     assert (standing.may_ship, standing.may_bill, standing.may_contact) == (False, False, False)
@@ -31,7 +32,7 @@ def test_a_death_stops_everything_and_ends_consent(clerk: User) -> None:
 def test_nothing_is_written_to_the_dead(clerk: User) -> None:
     """No letter, no text, no code and no way into the portal, whoever asks."""
     patient = PatientFactory(created_at=timezone.now() - timedelta(days=400))
-    stays.has_died(clerk, patient=patient, on=timezone.localdate())
+    stays.has_died(clerk, patient=patient, on=business_day())
     patient.refresh_from_db()
     account_mail.tell_contact(patient, "verification_locked")
     account_mail.text_contact(patient, "verification_locked", to=patient.phone)
@@ -55,7 +56,7 @@ def test_a_letter_to_no_address_goes_nowhere() -> None:
 
 def test_a_death_lies_between_birth_and_today(clerk: User) -> None:
     patient = PatientFactory(birth_date=date(1960, 1, 1))
-    for wrong in (timezone.localdate() + timedelta(days=2), date(1959, 12, 31)):
+    for wrong in (business_day() + timedelta(days=2), date(1959, 12, 31)):
         with pytest.raises(ValidationError):
             stays.has_died(clerk, patient=patient, on=wrong)
     assert Patient.objects.get(pk=patient.pk).deceased_on is None
@@ -71,7 +72,7 @@ def test_a_death_lies_between_birth_and_today(clerk: User) -> None:
 def test_a_stay_changes_what_may_be_shipped_and_billed(
     clerk: User, kind: str, ship: bool, bill: bool
 ) -> None:
-    patient, today = PatientFactory(), timezone.localdate()
+    patient, today = PatientFactory(), business_day()
     stay = stays.goes_to(clerk, patient=patient, kind=kind, since=today - timedelta(days=3))
     standing = stays.of(patient)
     assert (standing.may_ship, standing.may_bill, standing.may_contact) == (ship, bill, True)
@@ -81,7 +82,7 @@ def test_a_stay_changes_what_may_be_shipped_and_billed(
 
 
 def test_stays_that_can_not_be_are_refused(clerk: User) -> None:
-    patient, today = PatientFactory(), timezone.localdate()
+    patient, today = PatientFactory(), business_day()
     with pytest.raises(ValidationError, match="before it begins"):
         stays.goes_to(clerk, patient=patient, kind="snf", since=today, until=today - timedelta(days=1))
     with pytest.raises(ValidationError):
