@@ -69,15 +69,18 @@ class Rig:
 
     def restart_postgres(self, number: signal.Signals) -> None:
         """SIGQUIT is an immediate stop, SIGINT a fast one."""
-        self.postgres.process.send_signal(number)  # type: ignore[union-attr]
-        self.postgres.process.wait(30)  # type: ignore[union-attr]
+        _running(self.postgres).send_signal(number)
+        _running(self.postgres).wait(30)
         embedded.forget_dead_postmaster(self.engines)
         self._start(self.postgres)
         embedded.until_ready(self.engines, valkey=False)
 
     def stop_valkey(self) -> None:
-        self.valkey.process.kill()  # type: ignore[union-attr]
-        self.valkey.process.wait(10)  # type: ignore[union-attr]
+        _running(self.valkey).kill()
+        _running(self.valkey).wait(10)
+
+    def signal_valkey(self, number: signal.Signals) -> None:
+        _running(self.valkey).send_signal(number)
 
     def start_valkey(self) -> None:
         self._start(self.valkey)
@@ -86,7 +89,7 @@ class Rig:
     def stop(self) -> None:
         for node in self.nodes:
             node.stop()
-        self.valkey.process.send_signal(signal.SIGCONT)  # type: ignore[union-attr]
+        self.signal_valkey(signal.SIGCONT)
         self.postgres.ask_to_stop()
         deadline = time.monotonic() + 10
         while self.postgres.alive and time.monotonic() < deadline:
@@ -95,6 +98,11 @@ class Rig:
             child.kill()
         self._starter.shutdown()
         embedded.erase(self.engines)
+
+
+def _running(child: supervise.Child) -> "subprocess.Popen[bytes]":
+    assert child.process is not None
+    return child.process
 
 
 @contextlib.contextmanager

@@ -39,6 +39,12 @@ class Server:
     def socket_url(self, path: str) -> str:
         return f"ws://{self.host}{path}"
 
+    @property
+    def running(self) -> "subprocess.Popen[bytes]":
+        """The process, once it was started."""
+        assert self.process is not None
+        return self.process
+
     def start(self) -> "Server":
         self.port = self.port or free_port()
         output = self.log.open("ab") if self.log else subprocess.DEVNULL

@@ -29,7 +29,7 @@ SMALL_DISK = [*OWN_WORLD, "sh", "-c", MOUNTED, "sh"]
 async def again(node: Server) -> None:
     """Kill a node and start it at the same address."""
     node.kill()
-    await asyncio.to_thread(node.process.wait, 20)  # type: ignore[union-attr]
+    await asyncio.to_thread(node.running.wait, 20)
     await asyncio.to_thread(node.start)
 
 
@@ -95,7 +95,7 @@ def _fill(node: Server, media: Path, dice: random.Random) -> None:
     assert (status, told["error"]["code"]) == (507, "storage_full")
     assert "nothing was saved" in told["error"]["detail"]
     assert files.received(large) == stored
-    inside = Path(f"/proc/{node.process.pid}/root{media}")  # type: ignore[union-attr]
+    inside = Path(f"/proc/{node.running.pid}/root{media}")
     assert len(list(inside.rglob("*.*"))) == 0, "no part is left"
     assert files.put(files.begin(2048), 0, dice.randbytes(2048))[0] == 200
     assert ask(node, "GET", "/healthz")[0] == 200

@@ -87,9 +87,9 @@ async def stop_valkey(rig: Rig, dice: random.Random) -> None:
 
 async def pause_valkey(rig: Rig, dice: random.Random) -> None:
     await asyncio.sleep(dice.uniform(0.2, 0.8))
-    rig.valkey.process.send_signal(signal.SIGSTOP)  # type: ignore[union-attr]
+    rig.signal_valkey(signal.SIGSTOP)
     await asyncio.sleep(dice.uniform(1.5, 3))
-    rig.valkey.process.send_signal(signal.SIGCONT)  # type: ignore[union-attr]
+    rig.signal_valkey(signal.SIGCONT)
 
 
 async def restart_postgres_immediately(rig: Rig, dice: random.Random) -> None:
