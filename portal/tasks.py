@@ -1,9 +1,13 @@
 """The portal's background work. Tasks carry ids alone, and each can run twice without harm."""
 
+import logging
+
 from celery import shared_task
 
 from config.security import throttle
 from portal import access_trail, account_mail, duplicates, inspection, my_data, retention
+
+logger = logging.getLogger(__name__)
 
 SCHEDULE = {
     "portal.tasks.find_look_alikes": 24 * 3600,
@@ -62,8 +66,14 @@ def sweep_attempts() -> int:
 
 @shared_task(name="portal.tasks.seal_trail")
 def seal_trail() -> int:
-    """Seal what the access trail has not sealed yet. Gives how many entries."""
-    return access_trail.seal()
+    """Seal what the access trail has not sealed yet. Gives how many entries. On a trail that is broken nothing
+    is sealed: the entries stay and wait, and each minute says so.
+    """
+    try:
+        return access_trail.seal()
+    except access_trail.TrailBroken as broken:
+        logger.critical("The access trail is broken and is not sealed: %s", broken)
+        raise
 
 
 @shared_task

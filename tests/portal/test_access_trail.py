@@ -429,7 +429,7 @@ def test_the_anchor_catches_up_on_seals_of_a_process_that_died(settings, monkeyp
     assert not Path(settings.TRAIL_ANCHOR).exists()
     told(2)
     seals.seal()
-    assert [noted.number for noted in seals.anchors().values()] == [1, 2]
+    assert [noted.number for noted in seals.anchors().known.values()] == [1, 2]
 
 
 def test_a_seal_that_is_not_in_the_anchor_is_named(settings, time_machine):
@@ -502,6 +502,122 @@ def test_a_dump_that_is_restored_elsewhere_proves_itself_and_goes_on(settings, t
     assert "11 entries under 4 seals" in said
 
 
+def anchored(settings):
+    return Path(settings.TRAIL_ANCHOR).read_text().splitlines(keepends=True)
+
+
+def under_a_gone_key(owner, settings):
+    """Rewrite the chain as if a retired key had signed it, and say the same at the end of the anchor."""
+    rehash(owner)
+    owner.execute("UPDATE portal_trailseal SET key_id = 'gone'")
+    with Path(settings.TRAIL_ANCHOR).open("a") as file:
+        for link in TrailSeal.objects.order_by("number"):
+            file.write(f"seal {link.number} {bytes(link.hash).hex()} gone {'00' * 32} 2026-01-01T00:00:00\n")
+
+
+def test_a_chain_written_anew_under_a_key_that_is_gone_is_never_built_on(owner, settings):
+    """Somebody who owns the database and may add to the anchor, without any key of ours."""
+    entries = sealed_trail()
+    owner.execute("DELETE FROM portal_accessentry WHERE id = %s", [entries[0]])
+    under_a_gone_key(owner, settings)
+    told(1)
+    with pytest.raises(access_trail.TrailBroken, match="was not written by us"):
+        access_trail.seal()
+    Path(settings.TRAIL_ANCHOR).unlink()
+    with pytest.raises(access_trail.TrailBroken, match="Seal 3 is signed with a key that is not in"):
+        access_trail.seal()
+    with pytest.raises(access_trail.TrailBroken):
+        access_trail.accept_restore()
+    assert TrailQueue.objects.count() == 1
+    assert not access_trail.verify().whole
+
+
+def test_the_first_line_of_a_seal_counts_and_another_is_named(owner, settings, monkeypatch):
+    entries = sealed_trail()
+    owner.execute("DELETE FROM portal_accessentry WHERE id = %s", [entries[0]])
+    under_a_gone_key(owner, settings)
+    findings = access_trail.verify().findings
+    assert "The anchor has two lines of seal 1 that differ." in findings
+    assert "Seal 1 is not the one that the anchor knows." in findings
+    assert "The anchor ends with a line under a key that is gone: nothing vouches for it." in findings
+
+
+def test_a_restore_that_is_said_again_is_named(settings):
+    sealed_trail(1, 1)
+    access_trail.accept_restore()
+    sealed_trail(1)
+    lines = anchored(settings)
+    Path(settings.TRAIL_ANCHOR).write_text("".join([*lines, lines[2]]))
+    assert access_trail.verify().findings == ["The anchor's line of seal 2 was not written by us."]
+
+
+def test_a_line_cut_short_by_a_crash_stops_nothing(settings):
+    sealed_trail(1, 1)
+    lines = anchored(settings)
+    Path(settings.TRAIL_ANCHOR).write_text(lines[0] + lines[1][:90])
+    sealed_trail(1)
+    assert len(anchored(settings)) == 4
+    assert access_trail.verify().whole
+
+
+def test_a_seal_put_in_by_the_application_is_neither_anchored_nor_built_on(settings):
+    sealed_trail()
+    with psycopg.connect(django_settings.DATABASE_URL) as application:
+        application.execute(
+            "INSERT INTO portal_trailseal SELECT 4, hash, form, entry_ids, digests, sealed_at, mac, key_id, mac"
+            " FROM portal_trailseal WHERE number = 3"
+        )
+    with pytest.raises(access_trail.TrailBroken, match="Seal 4 was changed"):
+        access_trail.seal()
+    with pytest.raises(access_trail.TrailBroken, match="Seal 4 was changed"):
+        access_trail.anchor()
+    assert len(anchored(settings)) == 3
+
+
+def test_a_seal_below_the_first_hides_no_entry():
+    sealed_trail(1)
+    with psycopg.connect(django_settings.DATABASE_URL) as application:
+        application.execute(
+            "INSERT INTO portal_trailseal SELECT -1, previous, form,"
+            " ARRAY(SELECT max(id) + n FROM portal_accessentry, generate_series(1, 9) n GROUP BY n ORDER BY 1),"
+            " digests, sealed_at, hash, key_id, mac FROM portal_trailseal, generate_series(1, 1)"
+        )
+    told(2)
+    assert access_trail.seal() == 2
+    assert access_trail.verify().whole
+
+
+def test_an_entry_with_a_number_below_zero_is_named(owner):
+    entries = sealed_trail()
+    owner.execute("SET session_replication_role = replica")
+    columns = ", ".join(column for column in seals.FORMS[1] if column != "id")
+    owner.execute(
+        f"INSERT INTO portal_accessentry (id, {columns})"
+        f" SELECT -7, {columns} FROM portal_accessentry WHERE id = %s",
+        [entries[0]],
+    )
+    assert "Entry -7 is in no seal" in first_finding()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("entry_ids", "'{}'"), ("entry_ids", "'{NULL}'"), ("form", "9")]
+)
+def test_a_seal_that_makes_no_sense_is_named(owner, column, value):
+    sealed_trail(2)
+    owner.execute(f"UPDATE portal_trailseal SET {column} = {value}")
+    assert first_finding() == "Seal 1 was changed or put elsewhere in the chain."
+
+
+def test_a_restore_stays_told_after_the_next(settings):
+    sealed_trail(1, 1)
+    for _ in range(2):
+        access_trail.accept_restore()
+        sealed_trail(1)
+    proof = access_trail.verify()
+    assert proof.whole
+    assert [note[-2] for note in proof.notes] == ["2", "3"]
+
+
 # --- the commands -------------------------------------------------------------------------------------
 
 
@@ -533,6 +649,18 @@ def test_the_task_seals():
     assert seal_trail() == 2
     assert seal_trail() == 0
     assert not TrailQueue.objects.exists()
+
+
+def test_the_task_tells_loudly_of_a_broken_trail_and_keeps_what_waits(owner, caplog):
+    from portal.tasks import seal_trail
+
+    sealed_trail(1)
+    owner.execute("UPDATE portal_trailseal SET mac = hash")
+    told(1)
+    with pytest.raises(access_trail.TrailBroken):
+        seal_trail()
+    assert "The access trail is broken and is not sealed: Seal 1 was written anew" in caplog.text
+    assert TrailQueue.objects.count() == 1
 
 
 # --- who saw my record --------------------------------------------------------------------------------
