@@ -304,6 +304,24 @@ def test_a_rare_word_is_looked_up_and_not_walked_to(agent: User, monkeypatch: py
     assert found(agent, "quartz") == {old.number, subject.number}, "too many to look up one by one"
 
 
+def test_words_that_many_say_and_nobody_together_are_kept_to_the_index(agent: User) -> None:
+    """The table is not read from end to end to learn that no message has both."""
+    for word in ("refund", "mask") * 15:
+        case_saying(word)
+
+    def read_whole() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_get_xact_numscans('cases_message'::regclass)")
+            return int(cursor.fetchone()[0])
+
+    before = read_whole()
+    assert search._first_keys(search._message("refund mask")) == []
+    assert read_whole() == before
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW enable_seqscan")
+        assert cursor.fetchone() == ("on",), "nothing else is held to it"
+
+
 @pytest.mark.parametrize("role", ["warehouse", "technician", "administrator", "patient"])
 def test_only_those_who_may_see_cases_search_them(role: str) -> None:
     outsider = UserFactory(roles=[role])
