@@ -130,6 +130,7 @@ console = [
     path("cases/<str:number>/verify/portal-code/", verification.portal_code, name="case-portal-code"),
     path("cases/<str:number>/verify/send/", verification.send, name="case-send-code"),
     path("cases/<str:number>/verify/sent-code/", verification.sent_code, name="case-sent-code"),
+    path("cases/<str:number>/verify/ended/", verification.call_ended, name="case-call-ended"),
     path("cases/<str:number>/verify/call-back/", verification.call_back, name="case-call-back"),
     path("cases/<str:number>/emergency/", verification.break_glass, name="case-break-glass"),
 ]

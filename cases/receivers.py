@@ -5,8 +5,9 @@ from typing import Any
 from django.dispatch import receiver
 
 from cases import cases, chat_forms, escalation, lines, live
-from cases.models import Clock
+from cases.models import Case, Clock
 from cases.signals import case_changed, clock_breached
+from portal import verification
 from portal.access import System
 from portal.models import EmergencyAccess, Verification
 from portal.signals import (
@@ -37,6 +38,14 @@ def climb(case_id: int, clock_id: int, **_: Any) -> None:
 def stand_down(case_id: int, what: str, **_: Any) -> None:
     if what == "closed":
         escalation.case_closed(case_id)
+
+
+@receiver(case_changed, dispatch_uid="cases: nobody stays verified")
+def end_verifications(case_id: int, what: str, **_: Any) -> None:
+    """Who comes back to a closed case is asked anew."""
+    case = Case.objects.filter(pk=case_id).only("patient").first() if what == "closed" else None
+    if case is not None and case.patient_id is not None:
+        verification.matter_ended(patient_id=case.patient_id, purpose=f"case:{case_id}")
 
 
 @receiver(verification_tried, dispatch_uid="cases: tell of verification")

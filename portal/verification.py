@@ -161,9 +161,14 @@ def _try(
         held = hold(patient)
         if until := locked_until(held):
             raise Locked(until)
+        if how == "identifiers":
+            _end(
+                patient, purpose, agent=actor.pk
+            )  # whoever is asked anew is not taken for who was heard before
         passed = judge(held)
         if passed:
             who = speaks() if speaks else caregiver
+            _end(patient, purpose, agent=actor.pk, but=who)
             _keep(actor, held, purpose, how, passed=True, caregiver=who)
         else:
             failed(held, how=how, purpose=purpose, actor=actor)
@@ -218,6 +223,39 @@ def _level_of(how: str) -> int:
 def _lasts(level: int) -> timedelta:
     figures = rules()
     return timedelta(minutes=figures.verified_minutes if level == VERIFIED else figures.identified_minutes)
+
+
+# --- ending ------------------------------------------------------------------------------------------
+_ANYBODY = object()
+
+
+def call_ended(actor: Any, *, patient: Patient, purpose: str) -> None:
+    """Whoever was on the line is not any more: the next one the actor hears there is nobody known."""
+    _require_matter(actor, patient, purpose)
+    with transaction.atomic(), audit.acting(purpose=purpose):
+        _end(patient, purpose, agent=actor.pk)
+        OneTimeSecret.objects.filter(
+            purpose="verify", patient=patient, bound_to=purpose, used_at=None
+        ).update(used_at=timezone.now())
+        audit.event("verify", subjects=[patient], what="call ended")
+
+
+def matter_ended(*, patient_id: int, purpose: str) -> None:
+    """What a purpose was about is done: nobody stays verified for it, whichever agent asked."""
+    with transaction.atomic():
+        _end(patient_id, purpose)
+
+
+def _end(patient: Patient | int, purpose: str, *, agent: int | None = None, but: Any = _ANYBODY) -> None:
+    """``but``: the caregiver, or None for the patient, who goes on speaking."""
+    rows = Verification.objects.filter(patient=patient, purpose=purpose, passed=True, ended_at=None)
+    rows = rows.filter(expires_at__gt=timezone.now(), agent__isnull=False)
+    if agent is not None:
+        rows = rows.filter(agent=agent)
+    for row in rows:
+        if but is _ANYBODY or row.caregiver_id != getattr(but, "pk", None):
+            row.ended_at = timezone.now()
+            row.save(update_fields=["ended_at"])
 
 
 # --- failing -----------------------------------------------------------------------------------------

@@ -112,6 +112,15 @@ def call_back(request: StaffRequest, number: str) -> HttpResponseBase:
     return _tried(request, case, form, attempt)
 
 
+@require_POST
+@door("verification.attempt", realm="staff")
+def call_ended(request: StaffRequest, number: str) -> HttpResponseBase:
+    """A call has no end of its own here: the agent who hears somebody else says so."""
+    case, patient = reached(request, number)
+    verification.call_ended(request.user, patient=patient, purpose=purpose(case))
+    return told(done(case), _("Whoever is heard next is asked anew."))
+
+
 def _tried(
     request: StaffRequest, case: Case, form: Any, act: Asked | Callable[[], None], *, said: str = ""
 ) -> HttpResponseBase:

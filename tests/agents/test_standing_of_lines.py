@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.urls import reverse
 from django.utils import timezone
 
 from agents import context
-from cases import conversations, sending
+from cases import cases, conversations, sending
 from cases.models import Case
 from portal import verification
 from portal.models import User, VerificationLock
 from tests import factories
+from tests.people import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -143,6 +145,52 @@ def test_whoever_came_can_be_asked_in_turn(agent: User, case: Case) -> None:
     guest_chat(case)
     factories.verified(agent, case, 1)
     assert context.standing(agent, case).level == 1
+
+
+# --- one call after another ------------------------------------------------------------------------------
+def purpose(case: Case) -> str:
+    return f"case:{case.pk}"
+
+
+def test_the_next_caller_is_nobody_once_the_call_has_ended(agent: User, case: Case) -> None:
+    verified_at(agent, case, 5)
+    colleague = factories.UserFactory(roles=["agent"])
+    factories.verified(colleague, case)
+    desk = signed_in(agent)
+    page = desk.get(reverse("agents:case-beside", args=[case.number])).content.decode()
+    ended = reverse("agents:case-call-ended", args=[case.number])
+    assert ended in page
+    assert desk.post(ended).status_code == 204
+    assert context.standing(agent, case).level == 0
+    assert context.standing(colleague, case).level == 2, "who hears another caller"
+    assert ended not in desk.get(reverse("agents:case-beside", args=[case.number])).content.decode()
+
+
+def test_whoever_is_asked_for_identifiers_is_not_who_was_heard_before(agent: User, case: Case) -> None:
+    verified_at(agent, case, 5)
+    wrong = {"birth_date": "1/1/1901", "last4": "0000"}
+    verification.attempt(agent, patient=case.patient, purpose=purpose(case), given=wrong)
+    assert context.standing(agent, case).level == 0
+
+
+def test_a_caregiver_who_reads_out_a_code_speaks_in_their_scope(agent: User, case: Case) -> None:
+    verified_at(agent, case, 5)
+    caregiver = factories.caregiver_of(case.patient, "deliveries")
+    shown = verification.issue_portal_code(caregiver.user, patient=case.patient)
+    verification.check_portal_code(agent, patient=case.patient, purpose=purpose(case), code=shown.code)
+    standing = context.standing(agent, case)
+    assert (standing.level, standing.caregiver) == (2, caregiver)
+
+
+def test_nobody_stays_verified_on_a_closed_case(
+    agent: User, case: Case, django_capture_on_commit_callbacks: Any
+) -> None:
+    verified_at(agent, case, 5)
+    reason = factories.ReasonFactory()
+    with django_capture_on_commit_callbacks(execute=True):
+        cases.close(agent, case=case, disposition="answered", next_step="none", reason=reason)
+    cases.reopen(agent, case=case)
+    assert context.standing(agent, case).level == 0
 
 
 # --- the lock ------------------------------------------------------------------------------------------
