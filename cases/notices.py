@@ -3,6 +3,7 @@ judged when it was stored (cases/sending.py); else that a message waits, without
 """
 
 import contextlib
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -22,6 +23,7 @@ from portal.models import Patient
 
 MOST_TRIES = 20
 AT_ONCE = 50
+SWEEP = 20.0
 FIRST_WAIT = timedelta(minutes=1)
 
 
@@ -50,7 +52,9 @@ def _told(notice: Notice) -> str:
     carry = CARRIERS.get(conversation.channel)
     patient = conversation.patient
     try:
-        sent = patient is not None and (carry(notice.message, patient) if carry else _announced(patient))
+        sent = patient is not None and (
+            carry(notice.message, patient) if carry else _announced(notice, patient)
+        )
         state = "sent" if sent else "skipped"
     except PartnerRefuses:
         state = "failed"
@@ -73,11 +77,11 @@ def _not_carried(conversation: Conversation) -> None:
     conversations.note(System("mail"), conversation=conversation, body=words)
 
 
-def _announced(patient: Patient) -> bool:
+def _announced(notice: Notice, patient: Patient) -> bool:
     address = contact_holds.usable_for_delivery(patient, "email")
     if not address or not _wanted(patient):
         return False
-    mail.send(address, *_in_words(patient))
+    mail.send(address, *_in_words(patient), key=f"notice-{notice.pk}")
     return True
 
 
@@ -102,6 +106,16 @@ def due() -> list[int]:
     """Notices whose time has come."""
     waiting = Notice.objects.filter(state="due", due_at__lte=timezone.now()).order_by("due_at")
     return list(waiting.values_list("pk", flat=True)[:AT_ONCE])
+
+
+def send_due() -> int:
+    """Send what is due, until ``SWEEP`` seconds are over: a partner who is slow keeps no worker from other work."""
+    ends, sent = time.monotonic() + SWEEP, 0
+    for pk in due():
+        if time.monotonic() > ends:
+            break
+        sent += send(pk)
+    return sent
 
 
 def soon(message_ids: list[int]) -> None:

@@ -40,7 +40,7 @@ def send_notice(notice_id: int) -> bool:
 @shared_task(name="cases.tasks.send_due_notices")
 def send_due_notices() -> int:
     """Take up notices whose task was lost or whose mail could not go. Gives how many went out."""
-    return sum(notices.send(pk) for pk in notices.due())
+    return notices.send_due()
 
 
 @shared_task(name="cases.tasks.send_due_surveys")

@@ -48,6 +48,7 @@ class PostOffice:
         self.texts: deque[Text] = deque(maxlen=KEPT)
         self._numbers = itertools.count(1)
         self._by_key: dict[str, Text] = {}
+        self._mail_keys: set[str] = set()
 
     def smtp(self) -> SMTP:
         """One SMTP conversation."""
@@ -59,6 +60,10 @@ class PostOffice:
             contents if isinstance(contents, bytes) else contents.encode(), policy=email.policy.default
         )
         assert isinstance(message, EmailMessage)  # noqa: S101 - what the default policy makes
+        key = str(message.get("Idempotency-Key", ""))
+        if key and key in self._mail_keys:
+            return "250 OK"
+        self._mail_keys.add(key)
         self.mails.appendleft(
             Mail(
                 next(self._numbers),
@@ -90,6 +95,7 @@ class PostOffice:
         self.mails.clear()
         self.texts.clear()
         self._by_key.clear()
+        self._mail_keys.clear()
 
 
 def _part(message: EmailMessage, kind: str) -> str:
