@@ -9,7 +9,7 @@ class ConfigConfig(AppConfig):
     verbose_name = "Settings and wiring"
 
     def ready(self) -> None:
-        from config import checks  # noqa: F401 - registers the checks
+        from config import checks, place_checks  # noqa: F401 - registers the checks
         from config.celery import app
         from config.security import errands
 

@@ -14,6 +14,7 @@ TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
 PROFILES = ("demo", "test", "production")
 FERNET_KEY_BYTES = 32
+LONGEST_POOL = 4  # digits
 POSTGRES_SCHEMES = {"postgres", "postgresql"}
 REDIS_SCHEMES = {"redis", "rediss", "valkey", "valkeys", "unix"}
 
@@ -37,6 +38,8 @@ def secret(name: str, default: str = "") -> str:
         return Path(path).read_text().strip()
     except OSError as error:
         raise SettingError(f"{name}_FILE: can't read the secret ({error.strerror}).") from None
+    except UnicodeDecodeError:
+        raise SettingError(f"{name}_FILE: the secret is not text.") from None
 
 
 def flag(name: str, default: bool = False) -> bool:
@@ -87,6 +90,16 @@ def _is_fernet_key(key: str) -> bool:
         return False
 
 
+def address(name: str, default: str = "") -> str:
+    """A web address that can be taken apart at all; config/checks.py says what else it has to be."""
+    value = text(name, default)
+    try:
+        _port = urlsplit(value).port
+    except ValueError:
+        raise SettingError(f"{name}: an address like https://host.example.org is wanted.") from None
+    return value
+
+
 def items(name: str, default: str = "") -> list[str]:
     """A comma-separated list."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
@@ -122,7 +135,7 @@ def database(url: str, setting: str = "DATABASE_URL") -> dict[str, object]:
 
 
 def _pool(size: str, setting: str) -> dict[str, object]:
-    if not size.isdigit():
+    if not (size.isascii() and size.isdecimal() and len(size) <= LONGEST_POOL):
         raise SettingError(f"{setting}: pool wants a number of connections, not {size!r}.")
     if not int(size):
         return {}
@@ -131,6 +144,11 @@ def _pool(size: str, setting: str) -> dict[str, object]:
 
 def redis(url: str, setting: str = "REDIS_URL") -> str:
     """The address itself, once it is seen to be one of a Redis or Valkey."""
-    if urlsplit(url).scheme not in REDIS_SCHEMES:
+    try:
+        parts = urlsplit(url)
+        leads_somewhere = parts.path if parts.scheme == "unix" else parts.hostname and parts.port != 0
+    except ValueError:
+        leads_somewhere = None
+    if not leads_somewhere or parts.scheme not in REDIS_SCHEMES:
         raise SettingError(f"{setting}: an address like redis://host:6379/0 is wanted.")
     return url

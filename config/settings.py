@@ -22,7 +22,7 @@ SECRET_KEY = env.secret("SECRET_KEY", "" if PRODUCTION else DEMO_SECRET)
 
 # --- addresses -------------------------------------------------------------------------------------
 PORT = env.number("PORT", 8000)
-PUBLIC_URL = env.text("PUBLIC_URL", f"http://127.0.0.1:{PORT}")
+PUBLIC_URL = env.address("PUBLIC_URL", f"http://127.0.0.1:{PORT}")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "" if PRODUCTION else "127.0.0.1,localhost,[::1],testserver")
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 SANDBOX_PORT = env.number("SANDBOX_PORT", PORT + 1)
@@ -201,11 +201,11 @@ STATICFILES_DIRS = static.folders(BASE_DIR / "static")
 S3_BUCKET = env.text("S3_BUCKET")
 S3_OPTIONS = {
     "bucket_name": S3_BUCKET,
-    "endpoint_url": env.text("S3_URL") or None,
+    "endpoint_url": env.address("S3_URL") or None,
     "region_name": env.text("S3_REGION") or None,
     "access_key": env.secret("S3_ACCESS_KEY") or None,
     "secret_key": env.secret("S3_SECRET_KEY") or None,
-    "addressing_style": env.text("S3_ADDRESSING", "path"),
+    "addressing_style": env.choice("S3_ADDRESSING", ("path", "virtual", "auto"), "path"),
 }
 IN_A_BUCKET = {"BACKEND": "config.security.s3_storage.EncryptedS3Storage", "OPTIONS": S3_OPTIONS}
 ON_DISK = {"BACKEND": "config.security.storage.EncryptedFileSystemStorage"}
@@ -254,17 +254,17 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "" if PRODUCTION else "porta
 # Where answers to our mails go, with a token: reply+<token>@... The provider posts them to /webhooks/mail/.
 REPLY_ADDRESS = env.text("REPLY_ADDRESS", DEFAULT_FROM_EMAIL.replace("portal@", "reply@"))
 MAIL_WEBHOOK_SECRET = env.secret("MAIL_WEBHOOK_SECRET", "" if PRODUCTION else "demo-mail-webhook-secret")
-SMS_URL = env.text("SMS_URL", "" if PRODUCTION else f"{SANDBOX_URL}/sms")
+SMS_URL = env.address("SMS_URL", "" if PRODUCTION else f"{SANDBOX_URL}/sms")
 SMS_TOKEN = env.secret("SMS_TOKEN", "" if PRODUCTION else "demo-sms-token")
 SMS_FROM = env.text("SMS_FROM", SUPPLIER_PHONE)
 # Calls out, in Twilio's REST shape. Without an address nobody is called: pages go by text and e-mail.
-VOICE_URL = env.text("VOICE_URL", "" if PRODUCTION else f"{SANDBOX_URL}/voice")
+VOICE_URL = env.address("VOICE_URL", "" if PRODUCTION else f"{SANDBOX_URL}/voice")
 VOICE_ACCOUNT = env.text("VOICE_ACCOUNT", "" if PRODUCTION else "ACdemo")
 VOICE_TOKEN = env.secret("VOICE_TOKEN", "" if PRODUCTION else "demo-voice-token")
 VOICE_FROM = env.text("VOICE_FROM", SUPPLIER_PHONE)
 # Where customers follow a parcel; ``{number}`` is its tracking number.
 CARRIER_TRACKING_URLS = {
-    carrier: env.text(
+    carrier: env.address(
         f"CARRIER_{carrier.upper()}_TRACKING_URL",
         address if PRODUCTION else f"{SANDBOX_URL}/carriers/{carrier}/track/{{number}}",
     )

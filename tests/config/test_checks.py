@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
-from config import checks, env
+from config import checks, env, place_checks
 from tests.engines import ROOT
 
 GOOD_KEY = "k1:" + base64.b64encode(bytes(range(32))).decode()
@@ -66,6 +66,11 @@ def named() -> set[str]:
         *checks.check_numbers(),
         *checks.check_times(),
         *checks.check_production(),
+        *place_checks.check_hosts(),
+        *place_checks.check_mail(),
+        *place_checks.check_carriers(),
+        *place_checks.check_bucket(),
+        *place_checks.check_places(),
     ]
     return {message.msg.partition(":")[0] for message in found}
 
@@ -153,6 +158,19 @@ def test_sound_production_is_let_through(production):
         ("IDLE_SECONDS", 0),
         ("IDLE_SECONDS", 30),
         ("STEP_UP_SECONDS", 0),
+        ("PUBLIC_URL", "https://["),
+        ("SMS_URL", "https://["),
+        ("VOICE_URL", "https://voice.example:x"),
+        ("ALLOWED_HOSTS", ["https://example.com"]),
+        ("ALLOWED_HOSTS", ["portal.example.org", "a b"]),
+        ("CSRF_TRUSTED_ORIGINS", ["https://shop.example.org/page"]),
+        ("MASTER_KEYS", "k1:\N{SNOWMAN}"),
+        ("EMAIL_HOST", "https://smtp.example"),
+        ("DEFAULT_FROM_EMAIL", "portal"),
+        ("TRAIL_ANCHOR", "/dev/null/anchor"),
+        ("TRAIL_ANCHOR", "/"),
+        ("MEDIA_ROOT", "/dev/null/files"),
+        ("S3_BUCKET", "s3://bucket/folder"),
     ],
 )
 def test_production_refuses(production, setting, value):
@@ -189,6 +207,38 @@ def test_role_that_may_rewrite_the_trail_is_refused(production):
 def test_mistakes_are_named_outside_of_production_too(settings, setting):
     setattr(settings, setting, -4 if setting == "UPLOADS_PER_DAY" else "garbage")
     assert named() == {setting}
+
+
+def test_endpoint_and_carrier_that_are_no_addresses_are_named(settings):
+    settings.S3_OPTIONS = settings.S3_OPTIONS | {"endpoint_url": "garbage"}
+    settings.CARRIER_TRACKING_URLS = settings.CARRIER_TRACKING_URLS | {"ups": "https://ups.example/"}
+    assert named() == {"S3_URL", "CARRIER_UPS_TRACKING_URL"}
+
+
+@pytest.mark.parametrize("hosts", [[".example.org", "127.0.0.1", "[::1]", "Portal.example.org"]])
+def test_hosts_of_every_kind_are_taken(settings, hosts):
+    settings.ALLOWED_HOSTS = hosts
+    settings.CSRF_TRUSTED_ORIGINS = ["https://*.example.org", "https://other.example:8443"]
+    settings.DEFAULT_FROM_EMAIL = "Our portal <portal@example.org>"
+    assert named() == set()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("PUBLIC_URL", "https://["),
+        ("SMS_URL", "https://["),
+        ("S3_URL", "https://[::"),
+        ("S3_ADDRESSING", "nonsense"),
+        ("REDIS_URL", "redis://h:port"),
+        ("DATABASE_URL", "postgresql://db/n?pool=\N{SUPERSCRIPT TWO}"),
+    ],
+)
+def test_a_setting_that_stops_every_command_is_named_without_a_traceback(setting, value):
+    code, said = start(["manage.py", "check"], DME_PROFILE="test", **{setting: value})
+    assert code
+    assert said.startswith(f"{setting}: ")
+    assert "Traceback" not in said
 
 
 # --- the real start of a process ------------------------------------------------------------------------

@@ -59,5 +59,13 @@ def test_database_address_that_is_none_is_named(url):
 
 def test_redis_address():
     assert env.redis("unix:///run/valkey.sock?db=0")
-    with pytest.raises(env.SettingError, match=r"^REDIS_URL: "):
-        env.redis("http://cache")
+    for url in ("http://cache", "redis://h:port", "redis://", "redis://[", "redis://h:0", "unix://"):
+        with pytest.raises(env.SettingError, match=r"^REDIS_URL: "):
+            env.redis(url)
+
+
+def test_secret_file_that_holds_no_text_is_named(tmp_path, monkeypatch):
+    (tmp_path / "key").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv("SOME_KEY_FILE", str(tmp_path / "key"))
+    with pytest.raises(env.SettingError, match=r"^SOME_KEY_FILE: "):
+        env.secret("SOME_KEY")
