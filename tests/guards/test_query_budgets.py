@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils import timezone
 
 from agents.models import Announcement
@@ -20,7 +21,7 @@ from cases import complaints as complaint_rules
 from cases.models import Case, Incident
 from config.security import audit
 from portal import consent
-from portal.access import System
+from portal.access import System, public
 from portal.models import AccessEntry, LookAlike, Patient, Referral
 from tests import factories
 from tests.cases import rotas
@@ -245,6 +246,26 @@ def queries_of(client: Client, address: str) -> int:
         answer = client.get(address)
     assert answer.status_code == 200
     return sum(not query["sql"].startswith(NOT_QUERIES) for query in captured.captured_queries)
+
+
+@public
+def one_by_one(request: HttpRequest) -> HttpResponse:
+    """A query for each row, as no page may."""
+    found = [Patient.objects.get(pk=pk).state for pk in Patient.objects.values_list("pk", flat=True)]
+    return HttpResponse(", ".join(found))
+
+
+class planted_urls:  # noqa: N801 - stands in for a module
+    urlpatterns = [path("one-by-one", one_by_one, name="healthz")]
+
+
+def test_a_page_that_asks_for_each_row_is_noticed(db, settings):
+    settings.ROOT_URLCONF = planted_urls
+    counted = []
+    for _ in range(2):
+        factories.PatientFactory.create_batch(3)
+        counted.append(queries_of(Client(), "/one-by-one"))
+    assert counted[1] - counted[0] == 3
 
 
 def entries_of(patient: Patient) -> int:
