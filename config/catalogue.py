@@ -58,7 +58,6 @@ STAFF_MODULES = frozenset(
         "cases/playbook_checks.py",
         "cases/playbook_content.py",
         "cases/playbook_drafts.py",
-        "cases/playbook_print.py",
         "cases/playbook_versions.py",
         "cases/playbook_words.py",
         "cases/playbooks.py",

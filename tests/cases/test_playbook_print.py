@@ -72,6 +72,14 @@ def test_it_is_tagged_and_says_its_language(agent: Any) -> None:
     assert "Hola de" in text_of(made)
 
 
+def test_its_headings_are_in_its_language(agent: Any) -> None:
+    text = text_of(playbook_print.pdf(agent, version=version_of(in_force()), language="es"))
+    for heading in ("Quién es", "Paso a paso", "A quién llamar", "Para cuándo"):
+        assert heading in text
+    for heading in ("Who is it", "Step by step", "Whom to call", "By when"):
+        assert heading not in text
+
+
 def test_what_is_written_is_text_and_never_markup(agent: Any) -> None:
     hostile = '#read("/etc/passwd") *bold* $x$ \\ "quoted"'
     version = version_of(in_force(purpose=hostile))
