@@ -296,8 +296,14 @@ def _beyond(column: str, towards: str, place: str) -> tuple[Q, Q]:
     return Q(**{f"{column}__{towards}e": _read_place(place)[0]}), _past(column, towards, place)
 
 
+class Timed(Protocol):
+    """A case as a view's query brings it: with the time that it is ordered by."""
+
+    clock: datetime | None
+
+
 def _place(case: Case, sort: str = CONTACT) -> str:
-    at = case.next_due_at if sort == DUE else case.clock  # type: ignore[attr-defined]
+    at = case.next_due_at if sort == DUE else cast(Timed, case).clock
     return f"{at.astimezone(UTC):%Y%m%dT%H%M%S%f}.{case.pk}" if at else f"{ENDLESS}.{case.pk}"
 
 
@@ -322,9 +328,14 @@ def _capped(view: View, actor: User) -> Func:
 
 
 def _record(cases: Sequence[Case], what: str) -> None:
-    patients = {case.patient_id for case in cases if case.patient_id}
-    if cases:
-        audit.read(patients, what, objects=cases, fields=("initials", "last message"))
+    """One entry for the rows that showed what was said last, and one for those that did not."""
+    quoted = [case for case in cases if rows.quoted(case)]
+    bare = [case for case in cases if not rows.quoted(case)]
+    for part, fields in ((quoted, ("initials", "last message")), (bare, ("initials",))):
+        if part:
+            audit.read(
+                {case.patient_id for case in part if case.patient_id}, what, objects=part, fields=fields
+            )
 
 
 # --- the chats one serves ----------------------------------------------------------------------------

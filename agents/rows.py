@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cases import calendars
-from cases.models import Case
+from cases.models import Case, Message
 from cases.models.sla import CLOCKS
 from config.templatetags.look import say_when
 from portal import levels
@@ -128,8 +128,14 @@ def rows(cases: Sequence[Case], actor: User, place: Callable[[Case], str] = lamb
     return [_row(case, actor, dues.get(case.pk), place(case)) for case in cases]
 
 
+class Opened(Protocol):
+    """A case as the list's query brings it: with whether its last words may be shown."""
+
+    line_open: bool
+
+
 def _row(case: Case, actor: User, due: Due | None, place: str) -> Row:
-    last = case.last_message if case.line_open else None  # type: ignore[attr-defined]
+    last = quoted(case)
     return Row(
         pk=case.pk,
         number=case.number,
@@ -151,6 +157,11 @@ def _row(case: Case, actor: User, due: Due | None, place: str) -> Row:
         due=due,
         place=place,
     )
+
+
+def quoted(case: Case) -> Message | None:
+    """The message whose first line is shown, where there is one that may be."""
+    return case.last_message if cast(Opened, case).line_open else None
 
 
 def _about(case: Case) -> str:

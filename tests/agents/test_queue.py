@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from agents import queue
+from agents import queue, rows
 from cases.models import Callback, Case, Conversation, Notification
 from portal.models import AccessEntry, User
 from tests.factories import (
@@ -138,6 +138,18 @@ def test_a_list_is_one_entry_on_the_trail_with_everybody_it_showed(agent: User) 
     assert (entry.kind, entry.what) == ("list", "queue: mine")
     assert entry.subjects == sorted(case.patient_id for case in cases)
     assert set(entry.objects_seen) == {case.pk for case in cases}
+
+
+def test_the_trail_says_a_message_was_read_of_the_rows_that_showed_it_alone(agent: User) -> None:
+    """R-SEC-2: who was masked was not read."""
+    own = with_message(CaseFactory(owner=agent), "Hello")
+    masked = with_message(CaseFactory(owner=UserFactory(roles=["agent"])), "Hello")
+    silent = CaseFactory(owner=agent)
+    before = AccessEntry.objects.count()
+    queue._record(list(rows.shown(Case.objects.order_by("pk"), agent)), "queue: any")
+    quoted, bare = AccessEntry.objects.order_by("id")[before:]
+    assert (quoted.fields, quoted.subjects) == (["initials", "last message"], [own.patient_id])
+    assert (bare.fields, bare.subjects) == (["initials"], sorted([masked.patient_id, silent.patient_id]))
 
 
 def test_an_empty_list_and_counts_open_no_record(agent: User) -> None:
