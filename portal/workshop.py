@@ -57,6 +57,7 @@ class WorkshopAdmin(admin.ModelAdmin):
     works: str | None = None
     belongs_to: str | None = None
     adds = False
+    behind_reason: tuple[str, ...] = ()  # rows shown with it that hide as its encrypted fields do
     list_per_page = 50
     show_full_result_count = False
 
@@ -162,7 +163,7 @@ class WorkshopAdmin(admin.ModelAdmin):
         obj = self.get_object(request, object_id)
         if obj is None or not (self.sealed or self.whose(obj)):
             return
-        shown = self.sealed if not hasattr(obj, "masked_for_show") else []
+        shown = [] if hasattr(obj, "masked_for_show") else [*self.sealed, *self.behind_reason]
         audit.read([self.whose(obj)], f"{self.model._meta.label_lower}", objects=[obj], fields=shown)
 
     def _unmask_url(self, request: HttpRequest, object_id: str) -> str:
@@ -208,7 +209,7 @@ class WorkshopAdmin(admin.ModelAdmin):
                 subjects=[self.whose(obj)],
                 what=self._key("")[:-1],
                 objects=[obj],
-                fields=self.sealed,
+                fields=[*self.sealed, *self.behind_reason],
             )
         shown = dict(request.session.get(SESSION_KEY, {}))
         shown[self._key(obj.pk)] = (timezone.now() + SHOWN_FOR).isoformat()

@@ -145,7 +145,14 @@ class OrderAdmin(WorkshopAdmin):
     search_fields = ("number", "patient__account_number")
     list_select_related = ("patient",)
     inlines = (LineInline, ShipmentInline)
+    behind_reason = ("lines", "shipments")
     raw_id_fields = ("patient", "practitioner")
+
+    def get_inline_instances(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What equipment somebody gets and where it travels stands behind the reason, as sealed fields do."""
+        if obj is None or hasattr(obj, "masked_for_show"):
+            return []
+        return super().get_inline_instances(request, obj)
 
 
 @admin.register(Device)

@@ -12,6 +12,7 @@ from portal.access import STAFF_REALM, allowed, require
 from portal.models import (
     AccessEntry,
     Patient,
+    User,
 )
 from portal.trail_export import MOST_ROWS, csv_of
 from portal.workshop import WorkshopAdmin, prove_first
@@ -34,6 +35,24 @@ class RealmFilter(admin.SimpleListFilter):
         return queryset.filter(realm=self.value()) if self.value() else queryset
 
 
+class ActorFilter(admin.SimpleListFilter):
+    """Staff by name, as the list shows them; everybody else's number can be put in the address as well."""
+
+    title, parameter_name = _("who"), "actor"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        staff = User.objects.filter(realm=STAFF_REALM)
+        return sorted(((str(user.pk), user.display_name) for user in staff), key=lambda one: one[1].lower())
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        asked = self.value()
+        if asked is None:
+            return queryset
+        return (
+            queryset.filter(actor_id=int(asked)) if asked.isdecimal() and len(asked) < 19 else queryset.none()
+        )
+
+
 @admin.register(AccessEntry)
 class AccessEntryAdmin(WorkshopAdmin):
     """The trail, to read and to take away. Nothing of it can be changed, here or anywhere."""
@@ -49,7 +68,7 @@ class AccessEntryAdmin(WorkshopAdmin):
         "patients",
         "remote_addr",
     )
-    list_filter = ("kind", "outcome", RealmFilter, "timestamp")
+    list_filter = ("kind", "outcome", RealmFilter, ActorFilter, "timestamp")
     list_select_related = ("actor",)
     search_fields = ("=cid", "=session", "=purpose")
     search_help_text = _(

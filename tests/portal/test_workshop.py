@@ -10,14 +10,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from config.security import audit
 from portal import access_trail
-from portal.models import AccessEntry, ContactChange, Invitation, Patient, RoleGrant, User
+from portal.models import AccessEntry, ContactChange, Invitation, Order, Patient, RoleGrant, Shipment, User
 from portal.trail_export import harmless
 from portal.workshop import DOTS, WorkshopAdmin
 from tests.cases.rotas import policy
 from tests.factories import (
     CaseFactory,
     OrderFactory,
+    OrderLineFactory,
     PatientFactory,
     ReasonFactory,
     UserFactory,
@@ -177,6 +179,34 @@ def test_trail_export_wants_a_fresh_proof_and_goes_on_the_trail(staff_client):
     assert AccessEntry.objects.filter(kind="export", actor=client.user).count() == 1
     client.user.user_sessions.update(proved_at=timezone.now() - timedelta(hours=1))
     assert client.get(address(AccessEntry, "export"))["Location"].startswith(reverse("portal:prove"))
+
+
+def test_the_trail_is_narrowed_to_what_one_person_did(staff_client):
+    client, other = staff_client("auditor"), UserFactory(roles=["agent"], display_name="Robin Miller")
+    for who, what in ((client.user, "mine alone"), (other, "of Robin")):
+        with audit.acting(who):
+            audit.event("search", what=what)
+    page = client.get(address(AccessEntry), {"actor": other.pk}).content.decode()
+    assert "of Robin" in page
+    assert "mine alone" not in page
+    assert f"?actor={other.pk}" in page
+    assert client.get(address(AccessEntry), {"actor": "x"}).status_code == 200
+
+
+def test_what_an_order_brings_and_where_it_is_stands_behind_the_reason(staff_client):
+    order = OrderFactory()
+    line = OrderLineFactory(order=order)
+    Shipment.objects.create(order=order, carrier="ups", tracking_number="1Z999TRACK", state="in_transit")
+    client = staff_client("supervisor")
+    page = client.get(address(Order, "change", order.pk)).content.decode()
+    assert str(line.product) not in page
+    assert "1Z999TRACK" not in page
+    client.post(address(Order, "unmask", order.pk), {"reason": "Complaint 12, parcel lost"})
+    assert {"lines", "shipments"} <= set(AccessEntry.objects.get(kind="unmask").fields)
+    page = client.get(address(Order, "change", order.pk)).content.decode()
+    assert str(line.product) in page
+    assert "1Z999TRACK" in page
+    assert "shipments" in AccessEntry.objects.filter(kind="read", what="portal.order").first().fields
 
 
 def test_export_has_no_formula_for_a_spreadsheet():
