@@ -36,10 +36,11 @@ class Desk:
 
     def open(self) -> None:
         """Let Django's connection be to this desk's database from now on."""
-        _connect(self.name)
+        open_database(self.name)
 
 
-def _connect(name: str) -> None:
+def open_database(name: str) -> None:
+    """Let Django's connection be to this database from now on."""
     if connection.settings_dict["NAME"] != name:
         connection.close()
         connection.settings_dict["NAME"] = name
@@ -53,11 +54,11 @@ def desks(*sizes: int) -> Iterator[list[Desk]]:
         for size in sizes:
             name = f"run_{os.getpid()}_desk{size}"
             embedded.make_database(home, name, template=databases._template(home))
-            _connect(name)
+            open_database(name)
             made.append(Desk(size, name, _filled(home.database_url(embedded.OWNER, name), size)))
         yield made
     finally:
-        _connect(usual)
+        open_database(usual)
         for desk in made:
             embedded.drop_database(home, desk.name)
 

@@ -1,11 +1,7 @@
-"""The console's pages among a thousand cases, a hundred thousand and a million.
+"""The console's pages among a thousand cases, a hundred thousand and a million."""
 
-``BENCH_CASES=1000,100000`` measures fewer.
-"""
-
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from django.http import HttpRequest, HttpResponse
@@ -17,12 +13,11 @@ from django.urls import path, reverse
 from agents import queue
 from config import urls
 from portal.access import door
-from tests.benchmarks.desks import Desk, desks
+from tests.benchmarks.desks import Desk
 from tests.benchmarks.harness import ROUNDS, note, timed
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600)]
 
-SIZES = [int(size) for size in os.environ.get("BENCH_CASES", "1000,100000,1000000").split(",")]
 TIMES = 20
 Ask = Callable[[Client], None]
 DEEP = 1500
@@ -35,12 +30,6 @@ def nothing(request: HttpRequest) -> HttpResponse:
 
 # The product's addresses, and a page that only passes the doors.
 urlpatterns = [path("floor/", nothing), *urls.urlpatterns]
-
-
-@pytest.fixture(scope="module")
-def filled(django_db_blocker: object) -> Iterator[list[Desk]]:
-    with django_db_blocker.unblock(), desks(*SIZES) as made:  # type: ignore[attr-defined]
-        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -28,5 +28,5 @@ def test_placing(items: int, agents: int) -> None:
         lambda: decide(waiting, there, RULES, NOW),
         lambda: everybody_for_each(waiting, there),
         rounds=5,
-        target="1,000 among 300 under a second",
+        target="< 1 s" if (items, agents) == (1000, 300) else "",
     )

@@ -1,21 +1,16 @@
-"""Searching among a thousand cases, a hundred thousand and a million: the first page and a later one.
+"""Searching among a thousand cases, a hundred thousand and a million: the first page and a later one."""
 
-``BENCH_CASES=1000,100000`` measures fewer.
-"""
-
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from django.urls import reverse
 
 from agents import search
-from tests.benchmarks.desks import Desk, desks
+from tests.benchmarks.desks import Desk
 from tests.benchmarks.harness import ROUNDS, note, timed
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600)]
 
-SIZES = [int(size) for size in os.environ.get("BENCH_CASES", "1000,100000,1000000").split(",")]
 TIMES = 10
 SEARCHES = {
     "a word of every message": "order",
@@ -28,12 +23,6 @@ SEARCHES = {
     "operators and a word": "is:open channel:chat order",
     "a case number": "K-10",
 }
-
-
-@pytest.fixture(scope="module")
-def filled(django_db_blocker: object) -> Iterator[list[Desk]]:
-    with django_db_blocker.unblock(), desks(*SIZES) as made:  # type: ignore[attr-defined]
-        yield made
 
 
 def finding(desk: Desk, words: str) -> Callable[[], object]:

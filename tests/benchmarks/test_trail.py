@@ -72,7 +72,7 @@ def test_a_list_of_fifty():
     compare("list of 50 read with its entry (floor: without)", ours, floor, times=50, target="<= 1.33")
 
 
-def test_a_million_entries_are_proven(capsys):
+def test_a_million_entries_are_proven():
     """The floor reads the same rows by COPY and does nothing with them."""
     told = audit.read([1, 2], "chart", fields=["phone"])
     columns = [f.column for f in AccessEntry._meta.concrete_fields if f.column != "id"]
@@ -83,9 +83,7 @@ def test_a_million_entries_are_proven(capsys):
             " generate_series(1, %s) WHERE id = %s",
             [MILLION, told.pk],
         )
-    started = time.perf_counter()
-    sealed = access_trail.seal()
-    print(f"\n{sealed / (time.perf_counter() - started):,.0f} entries sealed a second")
+    access_trail.seal()
     pairs = []
     for _ in range(5):
         started = time.perf_counter()
@@ -97,4 +95,4 @@ def test_a_million_entries_are_proven(capsys):
         with psycopg.connect(settings.DATABASE_URL) as bare, bare.cursor().copy(query) as rows:
             read = sum(1 for _ in rows)
         pairs.append((ours, read / (time.perf_counter() - started)))
-    note("verify_trail, a million (floor: COPY alone)", "/s", pairs, target=">= 100,000/s")
+    note("verify_trail, a million (floor: COPY alone)", "/s", pairs, target=">= 100,000 /s")
