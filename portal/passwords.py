@@ -20,6 +20,12 @@ SHORTEST = {"patient": 15, STAFF_REALM: 8}
 LONGEST = 1024  # a bound on work, far above what anybody types
 CONTEXT_LEFT = 5  # letters that must remain when all that is known about the person is taken out
 SHORTEST_WORD = 4
+# What anybody would guess of a service like ours.
+SERVICE_WORDS = (
+    "account access breathing care chair clinic contraseña cpap cuenta doctor equipment equipo health home hospital"
+    " login medical medicare medicaid medicine mobility médico oxygen oxígeno paciente patient password portal"
+    " salud secret secure sleep supplies supply support user walker welcome wheelchair"
+)
 ROWS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
@@ -47,7 +53,7 @@ def check(password: str, *, realm: str, known: Iterable[str] = ()) -> str:
         raise ValidationError(_("Use at most %(count)d characters.") % {"count": LONGEST})
     if is_common(password):
         raise ValidationError(_("This password is one of those that are guessed first. Choose another."))
-    if is_about(password, [settings.SUPPLIER_NAME, *known]):
+    if is_about(password, [settings.SUPPLIER_NAME, SERVICE_WORDS, *known]):
         raise ValidationError(
             _("This password says too much of your name, your address or ours. Choose another.")
         )

@@ -154,6 +154,9 @@ def test_argon2_and_rehash(client, patient_user, settings):
         "Bayside Home Medical",
         "bayside-medical-2026!",
         "marisol.testperson1",
+        "patient portal password",
+        "My Medical Supplies 26",
+        "oxygen oxígeno 2026",
         "x" * 1025,
     ],
 )
