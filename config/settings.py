@@ -242,7 +242,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
 # --- the outside world: every partner's base URL is a setting ----------------------------------------
-EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_BACKEND = "config.integrations.mail.Post"
 EMAIL_HOST = env.text("EMAIL_HOST", "" if PRODUCTION else "127.0.0.1")
 SANDBOX_SMTP_PORT = env.number("SANDBOX_SMTP_PORT", SANDBOX_PORT + 1)
 EMAIL_PORT = env.number("EMAIL_PORT", 587 if PRODUCTION else SANDBOX_SMTP_PORT)

@@ -4,13 +4,10 @@ Only a partner's base URL, which is a setting, can be called: no address from da
 has a deadline, a largest answer, a breaker, and a log line without address, headers or contents.
 """
 
-import contextlib
-import socket
-import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import prometheus_client
@@ -19,6 +16,7 @@ import stamina
 import structlog
 
 from config.integrations.breaker import PartnerDown, PartnerRefuses, breaker
+from config.integrations.deadline import Deadline
 
 log = structlog.get_logger(__name__)
 
@@ -121,10 +119,10 @@ def _send(
 ) -> httpx.Response:
     """One try. Raises httpx.HTTPError where it failed, PartnerRefuses on a no."""
     with (
-        _Deadline(partner.deadline) as deadline,
+        Deadline(partner.deadline) as deadline,
         httpx.Client(timeout=partner.deadline, follow_redirects=False, trust_env=False) as client,
         client.stream(
-            method, url, headers=dict(headers or {}), extensions={"trace": deadline.notice}, **body
+            method, url, headers=dict(headers or {}), extensions={"trace": _noticing(deadline)}, **body
         ) as answer,
     ):
         contents = _read(answer, deadline)
@@ -136,41 +134,17 @@ def _send(
         return httpx.Response(answer.status_code, headers=answer.headers, content=contents)
 
 
-class _Deadline:
-    """Cuts the line when the time for the whole answer is over.
+def _noticing(deadline: Deadline) -> Callable[[str, dict[str, Any]], None]:
+    """httpx tells each step: the line is made, and made anew for TLS."""
 
-    A partner that drips, its first line included, would keep a time-out per read from ever striking.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.over = False
-        self.line: socket.socket | None = None
-        self.timer = threading.Timer(seconds, self._cut)
-        self.timer.daemon = True
-
-    def __enter__(self) -> Self:
-        self.timer.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.timer.cancel()
-
-    def notice(self, event: str, told: dict[str, Any]) -> None:
-        """httpx tells each step: the line is made, and made anew for TLS."""
+    def notice(event: str, told: dict[str, Any]) -> None:
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            self.line = told["return_value"].get_extra_info("socket")
-            if self.over:
-                self._cut()
+            deadline.watch(told["return_value"].get_extra_info("socket"))
 
-    def _cut(self) -> None:
-        self.over = True
-        if self.line is not None:
-            with contextlib.suppress(OSError):
-                # Not by TLS's own way, which would say goodbye first.
-                socket.socket.shutdown(self.line, socket.SHUT_RDWR)
+    return notice
 
 
-def _read(answer: httpx.Response, deadline: _Deadline) -> bytes:
+def _read(answer: httpx.Response, deadline: Deadline) -> bytes:
     contents = bytearray()
     for piece in answer.iter_bytes():
         contents += piece

@@ -17,7 +17,10 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from config.integrations.deadline import Deadline
+
 TIMEOUT = 60.0
+WHOLE_SECONDS = 600.0  # for a file of the largest size, scanned
 PIECE = 256 * 1024
 TRUST_SECONDS = 300.0
 LONGEST_REPLY = 4096
@@ -66,7 +69,8 @@ def scan(pieces: Iterable[bytes]) -> Verdict:
 
 def _ask(pieces: Iterable[bytes]) -> Verdict:
     try:
-        with _connect(settings.CLAMD_URL) as line:
+        with _connect(settings.CLAMD_URL) as line, Deadline(WHOLE_SECONDS) as deadline:
+            deadline.hold(line)
             return _verdict(_converse(line, pieces))
     except OSError as error:
         raise NotScanned(f"The scanner failed ({type(error).__name__}).") from None

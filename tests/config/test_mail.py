@@ -1,7 +1,9 @@
 """Mail out: a server that is down is left alone for a while (R-INT-3)."""
 
+import contextlib
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +23,7 @@ class Hangup(socketserver.BaseRequestHandler):
 
 @pytest.fixture
 def post_office(valkey: Any, settings: Any) -> Iterator[Any]:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_BACKEND = "config.integrations.mail.Post"
     breaker.breaker.cache_clear()
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Hangup) as server:
         server.calls = 0  # type: ignore[attr-defined]
@@ -49,3 +51,23 @@ def test_a_letter_sent_again_under_its_key_is_known_by_it(valkey: Any) -> None:
     assert mail.send("somebody@example.org", "Hello", "Hello") != mail.send(
         "somebody@example.org", "Hello", "Hello"
     )
+
+
+class Drip(socketserver.BaseRequestHandler):
+    """Greets a letter at a time, each in time by itself."""
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self.request.sendall(b"2")
+                time.sleep(0.1)
+
+
+def test_a_post_office_that_drips_is_cut_off(post_office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F8: a time-out per read would never strike."""
+    monkeypatch.setattr(mail, "WHOLE_SECONDS", 0.5)
+    post_office.RequestHandlerClass = Drip
+    began = time.monotonic()
+    with pytest.raises(PartnerDown):
+        mail.send("somebody@example.org", "Hello", "Hello")
+    assert time.monotonic() - began < 5

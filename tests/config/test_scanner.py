@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from hashlib import md5
 from io import BytesIO
 from pathlib import Path
@@ -194,3 +194,22 @@ def test_the_self_test_is_remembered_for_five_minutes(answering, settings, monke
     scanner._proved[settings.CLAMD_URL] -= scanner.TRUST_SECONDS
     assert scanner.works()
     assert len(tests) == 4
+
+
+def test_a_scanner_that_drips_is_cut_off(settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F8: each letter is in time by itself, and the whole is not."""
+    monkeypatch.setattr(scanner, "WHOLE_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def drip() -> None:
+            line, _ = door.accept()
+            with line, suppress(OSError):
+                while True:
+                    line.sendall(b"s")
+                    time.sleep(0.1)
+
+        threading.Thread(target=drip, daemon=True).start()
+        settings.CLAMD_URL = f"tcp://127.0.0.1:{door.getsockname()[1]}"
+        began = time.monotonic()
+        assert not scanner.works()
+        assert time.monotonic() - began < 5
