@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from config.business_day import business_day
-from portal import uploads
+from portal import profile, uploads
 from portal.fhir_import import Import, NotUsable, Read, Resource, handles
 from portal.models import (
     Device,
@@ -67,13 +67,33 @@ def patient(run: Import, read: Read) -> None:
     row.first_name, row.last_name, row.birth_date = first[:60], last[:60], born
     row.sex = SEX.get(resource.get("gender", ""), "U")
     row.ssn_last4 = identifier(resource, SSN)[-4:] or row.ssn_last4
+    stood = {field: profile.value_of(row, field) for field in profile.PROPOSED} if row.pk else {}
     row.phone, row.email = telecom(resource, "phone") or row.phone, telecom(resource, "email") or row.email
     _address(row, resource)
+    told = _kept_back(row, stood)
     row.language = "es" if _speaks(resource).startswith("es") else "en"
     if row.pk is None and Patient.objects.filter(identity_index__matches=row.identity).exists():
         run.report.refuse(read, "imported, but a patient with this surname and birth date is here already")
     run.keep(read, row, row)
+    for field, value in told.items():
+        profile.propose_told(run.actor, patient=row, field=field, value=value)
     _note_deceased(run, read)
+
+
+def _kept_back(row: Patient, stood: dict[str, str]) -> dict[str, str]:
+    """What another system tells instead of a contact that stands on file. It stands on until staff decide."""
+    told = {}
+    for field, old in stood.items():
+        value = profile.value_of(row, field)
+        if not old.strip() or value == old:
+            continue
+        if value.strip():
+            told[field] = value
+        for name, part in zip(
+            Patient.ADDRESS if field == "address" else (field,), old.split("\n"), strict=True
+        ):
+            setattr(row, name, part)
+    return told
 
 
 def _address(row: Patient, resource: Resource) -> None:

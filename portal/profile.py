@@ -128,6 +128,18 @@ def propose(
     return change
 
 
+def propose_told(actor: Any, *, patient: Patient, field: str, value: str) -> None:
+    """Another system tells another contact: a wish like any other, that staff decide on and holds apply to."""
+    require(actor, "patients.import")
+    with transaction.atomic():
+        held = Patient.objects.select_for_update().get(pk=patient.pk)
+        known = ContactChange.objects.filter(patient=held, field=field)
+        if value_of(held, field) != value and all(value != change.new_value for change in known):
+            ContactChange.objects.create(
+                patient=held, field=field, old_value=value_of(held, field), new_value=value, asked_on="import"
+            )
+
+
 def decide(actor: Any, *, change: ContactChange, accept: bool) -> ContactChange:
     """Accept or refuse a proposed change. Old and new contact are told of an accepted one, which is used for
     deliveries and for proof only after its holds. InHold while an earlier one is not used yet.

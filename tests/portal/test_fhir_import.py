@@ -12,7 +12,7 @@ from agents.synthetic import catalogue
 from billing.models import Coverage
 from portal.access import System
 from portal.fhir_import import HANDLERS, import_records
-from portal.models import Device, Diagnosis, Document, Order, Patient, Practitioner, Product
+from portal.models import ContactChange, Device, Diagnosis, Document, Order, Patient, Practitioner, Product
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +70,7 @@ def test_importing_again_changes_and_adds_nothing(tmp_path):
     moved = PATIENT | {"telecom": [{"system": "phone", "value": "512-555-0199"}]}
     report = import_records(ACTOR, paths=put(tmp_path, moved, REQUEST))
     assert report.added == {}
-    assert Patient.objects.get().phone == "512-555-0199"
+    assert Patient.objects.get().phone == "512-555-0142", "another contact waits for staff"
     assert Order.objects.count() == 1
 
 
@@ -394,3 +394,21 @@ def test_a_name_of_the_source_too_long_to_keep_is_refused_at_once(tmp_path):
     put(tmp_path, PATIENT)
     with pytest.raises(CommandError, match="--system"):
         call_command("import_fhir", str(tmp_path), system="x" * 121)
+
+
+def test_another_contact_of_a_known_patient_waits_for_staff(tmp_path):
+    """Whoever can write into another system redirects no delivery and no code here."""
+    told = {
+        "resourceType": "Patient",
+        "id": "p1",
+        "name": [{"family": "Diaz", "given": ["Ana"]}],
+        "birthDate": "1950-02-03",
+    }
+    one = told | {"telecom": [{"system": "phone", "value": "+15125550111"}]}
+    two = told | {"telecom": [{"system": "phone", "value": "+15125550199"}]}
+    for resource in (one, two, two):
+        import_records(ACTOR, paths=put(tmp_path, resource), system="old")
+    patient = Patient.objects.get()
+    assert patient.phone == "+15125550111"
+    [change] = ContactChange.objects.filter(patient=patient, state="proposed")
+    assert (change.field, change.old_value, change.new_value) == ("phone", "+15125550111", "+15125550199")
