@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HEALTHY_SECONDS = 90
 LAST_PORT = 65535 - 2  # the two ports after it are ours as well
 PAGES = {"patients": "/", "staff": "/staff/sign-in", "workshop": "/admin/", "is it well?": "/readyz"}
+REFUSAL = "CommandError: "
 OWN_DATA = ("files", "trail-anchor.log", "staticfiles", "metrics", "logins.json", "set-up", "beat", "logs")
 
 
@@ -129,7 +130,7 @@ class Demo:
                 step.kill()
                 raise Stopped
         if step.process is None or step.process.returncode:
-            raise Refused(f"The step {name} failed: see {step.log}.")
+            raise Refused(f"The step {name} failed: see {step.log}.{_why(log)}")
 
     # --- what serves ------------------------------------------------------------------------------
     def start_servers(self) -> None:
@@ -170,6 +171,13 @@ class Demo:
             except OSError:
                 return f"{address} does not answer"
         return None
+
+
+def _why(log: Path) -> str:
+    """What a command that refused said last; nothing of one that broke."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    said = lines[-1] if lines else ""
+    return f" It says: {said.removeprefix(REFUSAL)}" if said.startswith(REFUSAL) else ""
 
 
 def uvicorn(application: str, port: int) -> list[str]:

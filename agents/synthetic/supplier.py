@@ -26,10 +26,11 @@ from cases.numbers import SEQUENCE
 from config.management.commands import install_defaults
 from config.security import audit
 from portal.access import System
-from portal.models import Order, Patient, Practitioner, Product, User
+from portal.models import AccessEntry, Order, Patient, Practitioner, Product, User
 from portal.numbers import ACCOUNTS
 
 ACTOR = System("seed")
+LOADED = "synthetic supplier loaded"
 PATIENTS_AT_ONCE = 2_000
 
 
@@ -65,8 +66,13 @@ def load(size: Size, now: datetime, say: Say) -> None:
             add_files(ACTOR, size.seed, first)
         _cases(size, now, say)
         promises.begin_clocks(rng, now)
-        audit.event("security", what="synthetic supplier loaded")
+        audit.event("security", what=LOADED)
     _analyze()
+
+
+def is_loaded() -> bool:
+    """Whether a load came to its end: the trail, which nobody can rewrite, has it as the last of the load."""
+    return bool(AccessEntry.objects.filter(kind="security", what=LOADED).exists())
 
 
 def _catalogue(rng: Random) -> None:

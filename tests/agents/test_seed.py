@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from agents.synthetic import supplier as loader
 from cases.models import Case, Conversation, Message
 from portal.models import Device, Order, Patient, Product, Shipment, User
 
@@ -107,6 +108,20 @@ def test_a_supplier_that_is_there_is_not_loaded_over():
     with pytest.raises(CommandError, match="patients here already"):
         call_command("seed", stdout=StringIO(), stderr=StringIO())
     assert Patient.objects.count() == 30
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_load_that_was_ended_half_way_is_not_taken_for_whole(monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loader, "_cases", killed)
+        with pytest.raises(KeyboardInterrupt):
+            seed()
+    for asked in ([], ["--json"]):
+        with pytest.raises(CommandError, match="not whole"):
+            call_command("seed", *asked, stdout=StringIO(), stderr=StringIO())
 
 
 @pytest.mark.django_db(transaction=True)

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from agents.synthetic import supplier
-from portal.models import Patient
+from portal.models import Patient, Product
 
 
 class Command(BaseCommand):
@@ -31,8 +31,14 @@ class Command(BaseCommand):
             raise CommandError(
                 "seed: synthetic data has no place in a production profile. Set DME_PROFILE=demo."
             )
-        if not Patient.objects.exists():
+        begun = Patient.objects.exists() or Product.objects.exists()
+        if not begun:
             self._load(options)
+        elif not supplier.is_loaded():
+            raise CommandError(
+                "seed: the supplier here is not whole: its loading was ended half-way, or something else is in "
+                "this database. Empty the database and begin anew; where it is the demo's own, make demo RESET=1."
+            )
         elif not options["json"]:
             raise CommandError("seed: there are patients here already. Begin anew with make demo RESET=1.")
         if options["json"]:
