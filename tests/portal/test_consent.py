@@ -56,6 +56,20 @@ def test_start_brings_back_what_stop_took_and_no_more(patient):
     assert not consent.allows(patient, "sms", "marketing")
 
 
+def test_stop_refuses_also_what_was_never_spoken_about_and_start_takes_it_back(patient):
+    assert not consent.refuses(patient, "sms", "orders")
+    consent.stop(TELEPHONE, patient=patient, channel="sms")
+    consent.stop(TELEPHONE, patient=patient, channel="sms")
+    assert consent.refuses(patient, "sms", "orders")
+    assert not consent.refuses(patient, "email", "orders")
+    assert Consent.objects.count() == len(consent.TOPICS)
+    consent.start(TELEPHONE, patient=patient, channel="sms")
+    assert not consent.refuses(patient, "sms", "orders")
+    assert not consent.allows(patient, "sms", "orders")
+    consent.stop(TELEPHONE, patient=patient, channel="sms")
+    assert consent.refuses(patient, "sms", "orders")
+
+
 def test_start_does_not_undo_a_choice_made_by_hand(patient):
     consent.choose(patient.user, patient=patient, choices={("sms", "orders"): True})
     consent.choose(patient.user, patient=patient, choices={("sms", "orders"): False})
