@@ -663,6 +663,17 @@ def test_the_task_tells_loudly_of_a_broken_trail_and_keeps_what_waits(owner, cap
     assert TrailQueue.objects.count() == 1
 
 
+def test_the_daily_proof_tells_loudly_of_what_was_changed(owner, caplog):
+    from portal.tasks import prove_trail
+
+    sealed_trail(2)
+    assert prove_trail() == 2
+    assert not caplog.records
+    owner.execute("UPDATE portal_accessentry SET what = 'changed'")
+    prove_trail()
+    assert "The access trail is broken: Entry " in caplog.text
+
+
 # --- who saw my record --------------------------------------------------------------------------------
 
 
