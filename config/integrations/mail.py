@@ -2,7 +2,6 @@
 
 import hmac
 import smtplib
-import socket
 import time
 from collections.abc import Sequence
 from email.utils import make_msgid
@@ -65,8 +64,8 @@ class _Line(smtplib.SMTP):
         self.deadline = deadline
         super().__init__(*arguments, **options)
 
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        line: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+    def _get_socket(self, host: str, port: int, timeout: float) -> Any:
+        line = super()._get_socket(host, port, timeout)  # type: ignore[misc]
         self.deadline.hold(line)
         return line
 

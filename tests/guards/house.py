@@ -15,7 +15,7 @@ POWERS = {
     "requests": set(),
     "smtplib": {"config/integrations/mail.py"},
     "urllib.request": {"config/demo.py"},
-    "socket": {"config/integrations/scanner.py", "config/integrations/http.py", "config/demo.py"},
+    "socket": {"config/integrations/scanner.py", "config/integrations/deadline.py", "config/demo.py"},
     "django.utils.safestring.mark_safe": set(),
     "channels.layers": {"config/security/consumers.py", "cases/live.py"},
 }
