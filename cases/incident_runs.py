@@ -22,7 +22,7 @@ from cases.drafts import Refused
 from cases.models import Case, Incident, IncidentOutcome, IncidentRun
 from portal import consent, contact_holds
 from portal.access import require
-from portal.models import Patient, User
+from portal.models import Caregiver, Patient, User
 
 AT_ONCE = 25
 CONTACTS = {"sms": "phone", "email": "email"}
@@ -156,12 +156,18 @@ def _out_of_reach(patient: Patient, channel: str) -> str:
     if patient.interpreter:
         return _("This patient needs an interpreter: call them.")
     if channel not in CONTACTS:
-        return ""
+        return "" if _reads_here(patient) else _("Nobody signs in to the portal for this patient: call them.")
     if consent.refuses(patient, channel, "orders"):
         return _("This patient wants nothing on this channel: call them.")
     if not contact_holds.usable_for_delivery(patient, CONTACTS[channel]):
         return _("There is nothing this patient can be reached by on this channel.")
     return ""
+
+
+def _reads_here(patient: Patient) -> bool:
+    """Whether the patient, or somebody who may see all of theirs, has a sign-in."""
+    helpers = Caregiver.objects.in_force().filter(patient=patient, scopes__contains=["everything"])
+    return patient.user_id is not None or bool(helpers.exists())
 
 
 def _close(run: IncidentRun, case: Case) -> str:

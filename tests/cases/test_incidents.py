@@ -25,6 +25,8 @@ from tests.factories import (
     ReasonFactory,
     ShipmentFactory,
     UserFactory,
+    caregiver_of,
+    patient_with_user,
 )
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +65,7 @@ def test_parcels_on_their_way(lead: User) -> None:
 
 def declared(lead: User, reason: Reason, people: int = 3) -> Incident:
     for _ in range(people):
-        DeviceFactory(patient=PatientFactory(), lot="L9")
+        DeviceFactory(patient=patient_with_user(), lot="L9")
     return incidents.declare(
         lead, title="Lot L9", cause="Valves stick.", reason=reason, scope=Scope(lot="L9")
     )
@@ -234,7 +236,7 @@ def test_what_a_thread_refuses_is_listed_and_the_others_are_told(lead: User, rea
     incident = declared(lead, reason, people=1)
 
     def added(channel: str, words: dict[str, object], **patient: object) -> str:
-        case = CaseFactory(channel=channel, state="open", patient=PatientFactory(**patient))
+        case = CaseFactory(channel=channel, state="open", patient=patient_with_user(**patient))
         ConversationFactory(case=case, patient=case.patient, channel=channel, **words)
         incidents.add(lead, incident=incident, case=case)
         return str(case.number)
@@ -260,6 +262,19 @@ def test_whoever_stopped_texts_is_listed_and_not_written_to(lead: User, reason: 
     consent.stop(lead, patient=case.patient, channel="sms")
     assert "wants nothing" in told(lead, incident)[case.number]
     assert not Message.objects.filter(conversation__case=case, kind="reply").exists()
+
+
+def test_whoever_signs_in_nowhere_is_listed_to_be_called(lead: User, reason: Reason) -> None:
+    incident = declared(lead, reason, people=1)
+    for patient in (PatientFactory(), caregiver_of(PatientFactory()).patient):
+        case = CaseFactory(channel="portal", state="open", patient=patient)
+        ConversationFactory(case=case, patient=patient, channel="portal")
+        incidents.add(lead, incident=incident, case=case)
+    listed = told(lead, incident)
+    assert [why for why in listed.values() if why] == [
+        "Nobody signs in to the portal for this patient: call them."
+    ]
+    assert Message.objects.filter(kind="reply").count() == 2
 
 
 def test_who_speaks_spanish_reads_spanish(lead: User, reason: Reason) -> None:
