@@ -40,9 +40,11 @@ class Form:
 
 
 def submit(actor: Any, *, conversation: Conversation, form: str, values: dict[str, str]) -> Result:
-    """Raises Refused for a form that there is not, or answers that are no answers to it."""
+    """Raises Refused for a form that there is not, or answers that are no answers to it. Staff answer none."""
     if form not in FORMS:
         raise Refused("invalid", "There is no such form.")
+    if is_staff(actor):
+        raise Refused("forbidden", "This form is the customer's.")
     if conversation.state == "closed" and not FORMS[form].after_end:
         raise Refused("closed", "This conversation is closed.")
     return FORMS[form].answer(actor, conversation, values)
@@ -124,9 +126,7 @@ def _failed(conversation: Conversation, patient: Patient | None) -> Result:
 
 
 def survey(actor: Any, conversation: Conversation, values: dict[str, str]) -> Result:
-    """What the customer thinks of the chat; staff have no say in it."""
-    if is_staff(actor):
-        raise Refused("forbidden", "This form is the customer's.")
+    """What the customer thinks of the chat."""
     return Result(*survey_chat.answer(conversation, values), tries_left=0)
 
 

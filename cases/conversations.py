@@ -253,6 +253,8 @@ def end(actor: Any, *, conversation: Conversation) -> Conversation:
     """Close a conversation, by either side. Closing it again changes nothing."""
     if not takes_part(actor, conversation):
         raise PermissionDenied("cases.view")
+    if is_staff(actor):
+        require(actor, "cases.work")
     with transaction.atomic():
         found = _locked(conversation)
         if found.state == "closed":

@@ -272,6 +272,8 @@ def _require_owner(actor: Any, patient: Patient | None, owner_ref: str) -> None:
     if patient is None:
         if not isinstance(actor, System) and not owners.reaches(actor, owner_ref):
             raise PermissionDenied("uploads.create")
+        if isinstance(actor, User):
+            require(actor, "uploads.create")
         return
     require(actor, "uploads.create", patient)
 

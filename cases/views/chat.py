@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
@@ -66,6 +67,8 @@ def chat_door(view: View, told: Callable[[Refused], JsonResponse] = answer) -> V
             response = told(refused)
         except TooMany as busy:
             response = told(Refused("rate_limited", "Too many tries.", busy.retry_after))
+        except PermissionDenied:
+            response = told(Refused("forbidden", "This is not yours to do."))
         except (DatabaseError, audit.TrailUnavailable):
             response = told(Refused("unavailable", "Please try again.", retry_after=1))
         response.headers["Cache-Control"] = "no-store"

@@ -11,9 +11,9 @@ from django.test import Client
 from cases.models import Conversation, Message
 from portal import documents
 from portal.access import System
-from portal.models import AccessEntry, Document
+from portal.models import AccessEntry, Document, Upload
 from tests.cases.wire import Chat, ask, cookie_of
-from tests.factories import UserFactory, patient_with_user
+from tests.factories import ConversationFactory, UserFactory, patient_with_user
 from tests.people import signed_in
 from tests.servers import Server, serving
 
@@ -165,6 +165,31 @@ def test_agents_read_notes_too_and_it_is_on_the_trail(server: Server) -> None:
     assert [m["body"] for m in told["messages"]] == ["Careful"]
     assert chat.after(0)["messages"] == []
     assert AccessEntry.objects.filter(what="chat read", actor=client.user).exists()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("role", ["qa", "coach", "auditor"])
+def test_who_may_only_look_changes_nothing_in_a_chat(role: str) -> None:
+    """R-SEC-3: reading a chat is no right to end it, to send files into it or to answer for the guest."""
+    chat = ConversationFactory(channel="chat", state="queued", patient=None)
+    looker, identity = signed_in(UserFactory(roles=[role])), {"order_number": "A-1", "last4": "1234"}
+    form = {"client_id": str(uuid.uuid4()), "form": "identify", "values": identity}
+    asked = [("close", {}), ("uploads", {"filename": "a.pdf", "size": 10}), ("forms", form)]
+    assert looker.get(f"/chat/{chat.pk}/messages").status_code == 200
+    for path, body in asked:
+        answer = looker.post(f"/chat/{chat.pk}/{path}", json.dumps(body), "application/json")
+        assert answer.status_code in (403, 404), path
+    chat.refresh_from_db()
+    assert (chat.state, chat.identity_tries, Upload.objects.count()) == ("queued", 0, 0)
+
+
+def test_an_agent_ends_a_chat_but_does_not_identify_its_guest() -> None:
+    """R-CASE-3: the form is the customer's; staff verify a caller through the case."""
+    chat = ConversationFactory(channel="chat", state="queued", patient=None)
+    agent = signed_in(UserFactory(roles=["agent"]))
+    form = {"client_id": str(uuid.uuid4()), "form": "identify", "values": {"order_number": "A-1"}}
+    refused = agent.post(f"/chat/{chat.pk}/forms", json.dumps(form), "application/json")
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert agent.post(f"/chat/{chat.pk}/close", "{}", "application/json").json()["state"] == "closed"
 
 
 def test_the_http_way_needs_no_valkey(tmp_path: Path) -> None:
