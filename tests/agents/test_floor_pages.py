@@ -21,6 +21,7 @@ from tests.factories import (
     ProductFactory,
     ReasonFactory,
     UserFactory,
+    patient_with_user,
 )
 from tests.people import signed_in
 
@@ -96,7 +97,7 @@ def test_a_complaint_through_its_pages() -> None:
 
 def test_an_incident_through_its_pages() -> None:
     lead = staff("lead")
-    DeviceFactory(patient=PatientFactory(), lot="L9")
+    DeviceFactory(patient=patient_with_user(), lot="L9")
     told = {"title": "Lot L9", "cause": "Valves", "reason": ReasonFactory().pk, "lot": "none"}
     assert lead.post(reverse("agents:incidents"), told).status_code == 422
     ref = lead.get(reverse("agents:incidents")).context["form"]["ref"].value()
