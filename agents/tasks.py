@@ -11,6 +11,7 @@ SCHEDULE = {
     "agents.tasks.release_due": 10,
     "agents.tasks.send_side_mails": 60,
 }
+PARTNERS = {"agents.tasks.send_side_mail", "agents.tasks.send_side_mails"}
 
 
 @shared_task

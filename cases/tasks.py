@@ -29,6 +29,12 @@ SCHEDULE = {
     "cases.tasks.warn_of_gaps": 3600,
     "cases.tasks.work_incidents": 30,
 }
+PARTNERS = {
+    "cases.tasks.send_notice",
+    "cases.tasks.send_due_notices",
+    "cases.tasks.send_due_surveys",
+    "cases.tasks.warn_of_gaps",
+}
 
 
 @shared_task(name="cases.tasks.send_notice")

@@ -1,11 +1,17 @@
 """Background work. Tasks carry ids alone; each app's tasks module is found by its name.
 
 The schedule is static and belongs to the tasks: a tasks module says ``SCHEDULE = {"its.task": seconds}``.
-Periodic tasks look at rows that are due, so a missed or a doubled run does no harm.
+Periodic tasks look at rows that are due, so a missed or a doubled run does no harm. It names in ``PARTNERS`` those of
+them that wait for somebody outside: these have a queue and a worker of their own, so that no clock waits for a
+mail server.
 """
 
 import os
+from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 from celery import Celery
 from celery.signals import beat_init, celeryd_init, setup_logging
@@ -40,8 +46,22 @@ def only_when_fit(**_: object) -> None:
 @app.on_after_finalize.connect
 def plan(sender: Celery, **_: object) -> None:
     """Join the schedules of all apps."""
+    for tasks in _modules():
+        for name, seconds in getattr(tasks, "SCHEDULE", {}).items():
+            sender.conf.beat_schedule[name] = {"task": name, "schedule": float(seconds)}
+
+
+def queue_of(name: str, *_given: Any, **_named: Any) -> dict[str, str] | None:
+    """Celery's router: which queue a task waits in."""
+    return {"queue": "partners"} if name in _with_partners() else None
+
+
+@cache
+def _with_partners() -> frozenset[str]:
+    return frozenset(name for tasks in _modules() for name in getattr(tasks, "PARTNERS", ()))
+
+
+def _modules() -> Iterator[ModuleType]:
     for config in apps.get_app_configs():
         if config.module and module_has_submodule(config.module, "tasks"):
-            tasks = import_module(f"{config.name}.tasks")
-            for name, seconds in getattr(tasks, "SCHEDULE", {}).items():
-                sender.conf.beat_schedule[name] = {"task": name, "schedule": float(seconds)}
+            yield import_module(f"{config.name}.tasks")

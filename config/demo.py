@@ -143,12 +143,13 @@ class Demo:
 
     def servers(self) -> dict[str, list[str]]:
         celery = [sys.executable, "-m", "celery", "-A", "config.celery", "--quiet"]
-        quiet = ["--without-gossip", "--without-mingle"]
+        worker = [*celery, "worker", "--pool", "threads", "--without-gossip", "--without-mingle"]
         schedule = str(self.var / "beat" / "schedule")
         return {
             "sandbox": uvicorn("config.sandbox.world:application", self.port + 1),
             "web": [*uvicorn("config.asgi:application", self.port), "--timeout-graceful-shutdown", "3"],
-            "worker": [*celery, "worker", "--pool", "threads", "--concurrency", "4", *quiet],
+            "worker": [*worker, "--concurrency", "4", "-Q", "celery", "-n", "worker@%h"],
+            "partners": [*worker, "--concurrency", "4", "-Q", "partners", "-n", "partners@%h"],
             "beat": [*celery, "beat", "--schedule", schedule, "--pidfile", ""],
         }
 

@@ -82,7 +82,16 @@ def valkey() -> None:
 
 def worker() -> None:
     """Beat asks for a heartbeat, a worker makes it: silence means that one of the two is gone."""
-    last = cache.get(HEARTBEAT)
+    _works("celery")
+
+
+def partners() -> None:
+    """The worker that talks to those outside. It is late while all of them are."""
+    _works("partners")
+
+
+def _works(queue: str) -> None:
+    last = cache.get(f"{HEARTBEAT}-{queue}")
     if last is None:
         raise PartIll("no heartbeat yet")
     if time.time() - last > settings.LATEST_HEARTBEAT_SECONDS:
@@ -112,13 +121,14 @@ PARTS: dict[str, Callable[[], None]] = {
     "clock": clock,
     "valkey": valkey,
     "worker": worker,
+    "partners": partners,
     "storage": storage,
 }
 
 
-def beat() -> None:
-    """Remember that a worker works."""
-    cache.set(HEARTBEAT, time.time(), HEARTBEAT_KEPT_SECONDS)
+def beat(queue: str) -> None:
+    """Remember that a worker works off ``queue``."""
+    cache.set(f"{HEARTBEAT}-{queue}", time.time(), HEARTBEAT_KEPT_SECONDS)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

@@ -21,6 +21,12 @@ SCHEDULE = {
     "portal.tasks.sweep_uploads": 30,
     "portal.tasks.tend_my_data": 60,
 }
+PARTNERS = {
+    "portal.tasks.process_upload",
+    "portal.tasks.sweep_uploads",
+    "portal.tasks.send_account_mail",
+    "portal.tasks.send_due_account_mail",
+}
 
 
 @shared_task(name="portal.tasks.process_upload")

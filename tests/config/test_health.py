@@ -15,7 +15,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def worker_alive(valkey):
-    health.beat()
+    health.beat("celery")
+    health.beat("partners")
 
 
 def state(client) -> tuple[int, dict[str, str]]:
@@ -35,16 +36,17 @@ def test_alive_asks_no_part(client, django_assert_num_queries):
 def test_ready_where_every_part_is_well(client):
     assert state(client) == (
         200,
-        dict.fromkeys(["database", "role", "clock", "valkey", "worker", "storage"], "ok"),
+        dict.fromkeys(["database", "role", "clock", "valkey", "worker", "partners", "storage"], "ok"),
     )
 
 
 def test_silent_worker_is_named(client):
-    cache.set(health.HEARTBEAT, time.time() - 1000)
+    cache.set(f"{health.HEARTBEAT}-celery", time.time() - 1000)
     status, parts = state(client)
     assert status == 503
     assert parts["worker"].startswith("last heartbeat 1000 s ago")
-    cache.delete(health.HEARTBEAT)
+    assert parts["partners"] == "ok"
+    cache.delete(f"{health.HEARTBEAT}-celery")
     assert state(client)[1]["worker"] == "no heartbeat yet"
 
 
