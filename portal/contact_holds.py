@@ -25,8 +25,12 @@ def usable_for_proof(patient: Patient, field: str) -> str:
     """
     if patient.deceased_on is not None:
         return ""
-    stands = timezone.now() - stands_since(patient, field) >= timedelta(days=rules().proof_hold_days)
-    return on_file(patient, field) if stands else ""
+    return on_file(patient, field) if has_stood(patient, field) else ""
+
+
+def has_stood(patient: Patient, field: str) -> bool:
+    """Whether what is on file has been unchanged for so long that it proves something."""
+    return timezone.now() - stands_since(patient, field) >= timedelta(days=rules().proof_hold_days)
 
 
 def stands_since(patient: Patient, field: str) -> datetime:

@@ -2,21 +2,23 @@
 
 What moves is found by asking every model that names a patient, so that nothing an app to the right keeps is
 left behind. The folded record stays, with its contacts alone, and points to the kept one. The trail keeps what
-it said. Whoever had shown that they are the one has not shown it of both: that ends, with every way in.
+it said. Whoever had shown that they are the one has not shown it of both: that ends, with every way in. Nor is
+a contact of the newer record the person's own because somebody of their name gave it: it counts as changed.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
-from config.security import audit
-from portal import contact_holds, duplicates
+from config.security import audit, normal
+from portal import contact_holds, duplicates, profile
 from portal.access import require
 from portal.models import (
     ContactChange,
@@ -40,6 +42,8 @@ STAYS = {
 FILLABLE = ("ssn_last4", "interpreter", "tty", "deceased_on", "tier")
 CONTACTS = {"email": ("email",), "phone": ("phone",), "address": Patient.ADDRESS}
 
+SPELT = {"email": normal.email, "phone": normal.phone, "address": normal.name}
+
 Keys = dict[str, list[int | str]]
 
 
@@ -54,14 +58,19 @@ def merge(actor: Any, *, keep: Patient, fold: Patient) -> PatientMerge:
         kept, folded = _held(keep, fold)
         _refuse(kept, folded)
         _end_ways_in(folded)
-        own = _belongings(kept)
+        own, before = _belongings(kept), _stood_before(kept, folded)
+        since = {field: _said(getattr(kept, f"{field}_since")) for field in before}
         record = PatientMerge.objects.create(
             kept=kept,
             folded=folded,
             merged_by=actor if actor.pk else None,
             filled=_fill(kept, folded),
-            moved={"over": _move(folded, kept), "own": own},
+            moved={"over": _move(folded, kept), "own": own, "since": since},
         )
+        for field, (old, stood) in before.items():
+            profile.changed_by_merge(
+                actor, patient=kept, field=field, old=old, since=stood, purpose=_purpose(record)
+            )
         duplicates.decided_same(actor, kept, folded)
         _tell("records merged", kept, folded)
     return record
@@ -83,10 +92,46 @@ def _refuse(kept: Patient, folded: Patient) -> None:
         raise ValidationError(
             _("Both records have a portal account. Ask the person which one to keep, and close the other.")
         )
+    if _account_is_unproven(kept, folded) or _account_is_unproven(folded, kept):
+        raise ValidationError(
+            _("The portal account was opened at an e-mail address that is too new to prove whose it is.")
+        )
     if kept.birth_date != folded.birth_date:
         raise ValidationError(_("The dates of birth differ. Correct the wrong one on proof, then merge."))
     if ContactChange.objects.filter(patient=folded, state="proposed").exists():
         raise ValidationError(_("A change of contact waits on the record to be folded. Decide on it first."))
+
+
+def _account_is_unproven(one: Patient, other: Patient) -> bool:
+    """Whoever opened an account on a record that began with their own words would have the other one's too."""
+    if one.user_id is None or contact_holds.has_stood(one, "email"):
+        return False
+    return not _same("email", one, other) or contact_holds.changed_lately(one, "email")
+
+
+def _same(field: str, one: Patient, other: Patient) -> bool:
+    spelt = SPELT[field]
+    return spelt(contact_holds.on_file(one, field)) == spelt(contact_holds.on_file(other, field))
+
+
+def _stood_before(kept: Patient, folded: Patient) -> dict[str, tuple[str, datetime]]:
+    """By contact, what was on file for longer than what will be from now on, and since when."""
+    found = {}
+    for field in CONTACTS:
+        old, new = contact_holds.on_file(folded, field), contact_holds.on_file(kept, field)
+        since = contact_holds.stands_since(folded, field)
+        newer = since < contact_holds.stands_since(kept, field)
+        if old.strip() and new.strip() and newer and not _same(field, kept, folded):
+            found[field] = (old, since)
+    return found
+
+
+def _purpose(record: PatientMerge) -> str:
+    return f"merge:{record.pk}"
+
+
+def _said(since: datetime | None) -> str:
+    return since.isoformat() if since else ""
 
 
 def _end_ways_in(folded: Patient) -> None:
@@ -185,6 +230,7 @@ def undo(actor: Any, *, record: PatientMerge) -> PatientMerge:
         if kept.merged_into_id is not None:
             raise ValidationError(_("The record has been merged further. Undo that first."))
         _empty_again(held, kept, folded)
+        _unchange(held, kept)
         for place, keys in held.moved["over"].items():
             model, name = _model_of(place)
             model._base_manager.filter(pk__in=keys, **{name: kept}).update(**{name: folded})
@@ -209,6 +255,15 @@ def _empty_again(record: PatientMerge, kept: Patient, folded: Patient) -> None:
     kept.save()
     folded.user, folded.merged_into = account, None
     folded.save()
+
+
+def _unchange(record: PatientMerge, kept: Patient) -> None:
+    """The contacts that the merge counted as changed are what they were to their own record."""
+    changes = ContactChange.objects.filter(patient=kept, state="accepted", asked_on=_purpose(record))
+    for change in changes:
+        setattr(kept, f"{change.field}_since", parse_datetime(record.moved["since"][change.field]))
+        kept.save(update_fields=[f"{change.field}_since"])
+    changes.update(state="withdrawn")
 
 
 def _ties() -> Iterator[tuple[type[models.Model], str, str]]:

@@ -155,12 +155,32 @@ def decide(actor: Any, *, change: ContactChange, accept: bool) -> ContactChange:
             _begin_holds(held)
         _settle(actor, held, "accepted" if accept else "refused")
         if accept:
-            patient = _apply(held)
-            emails, phones = {patient.email}, {patient.phone}
-            emails |= {held.old_value} if held.field == "email" else set()
-            phones = phones | {held.old_value} if held.field == "phone" else set()
-            _tell(patient, "contact_changed", emails, phones)
+            _tell_changed(_apply(held), held)
     return held
+
+
+def changed_by_merge(
+    actor: Any, *, patient: Patient, field: str, old: str, since: datetime, purpose: str
+) -> None:
+    """Another contact than ``old``, which stood ``since`` then, is on file since two records became one: told and
+    held as any change is. Within the caller's transaction.
+    """
+    require(actor, "patients.merge", patient)
+    value = value_of(patient, field)
+    change = ContactChange(patient=patient, field=field, old_value=old, new_value=value, asked_on=purpose)
+    _begin_holds(change)
+    change.old_since = since
+    _settle(actor, change, "accepted")
+    setattr(patient, f"{field}_since", change.decided_at)
+    patient.save(update_fields=[f"{field}_since"])
+    _tell_changed(patient, change)
+
+
+def _tell_changed(patient: Patient, change: ContactChange) -> None:
+    emails, phones = {patient.email}, {patient.phone}
+    emails |= {change.old_value} if change.field == "email" else set()
+    phones |= {change.old_value} if change.field == "phone" else set()
+    _tell(patient, "contact_changed", emails, phones)
 
 
 def stop(actor: Any, *, change: ContactChange) -> ContactChange:

@@ -108,7 +108,7 @@ def test_every_model_that_names_a_patient_is_moved() -> None:
 def test_the_account_goes_along_and_back(clerk: User) -> None:
     keep, fold = twins()
     account = patient_user()
-    fold.user = account
+    fold.user, fold.created_at = account, timezone.now() - timedelta(days=31)
     fold.save()
     record = patient_merges.merge(clerk, keep=keep, fold=fold)
     keep.refresh_from_db()

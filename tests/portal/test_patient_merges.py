@@ -11,9 +11,18 @@ from agents import context, search
 from cases import cases
 from cases.models import Calendar, SlaPolicy
 from config.security import audit
-from portal import access_trail, emergency, levels, patient_merges, people, registration
+from portal import (
+    access_trail,
+    contact_holds,
+    emergency,
+    invitations,
+    levels,
+    patient_merges,
+    people,
+    registration,
+)
 from portal.access import System
-from portal.models import Invitation, OneTimeSecret, Patient, User
+from portal.models import AccountMail, Invitation, OneTimeSecret, Patient, User
 from portal.registration import Proofs
 from tests import factories
 from tests.factories import (
@@ -121,6 +130,57 @@ def test_a_contact_that_was_changed_lately_fills_nothing(clerk: User) -> None:
     keep.refresh_from_db()
     change.refresh_from_db()
     assert (keep.email, change.patient_id) == ("", fold.pk)
+
+
+def _long_known(**particulars: Any) -> Patient:
+    return PatientFactory(**(SAME | {"created_at": timezone.now() - timedelta(days=400)} | particulars))
+
+
+def test_a_newer_records_contacts_are_held_and_told_as_changes(clerk: User) -> None:
+    """R-CASE-3: who gave a true name and birth date with a mail address of their own gets nothing by a merge."""
+    known = _long_known(email="ana@example.org", phone="+15125550111")
+    given = PatientFactory(**SAME, email="else@example.net", phone="(512) 555-0111")
+    patient_merges.merge(clerk, keep=given, fold=known)
+    given.refresh_from_db()
+    assert contact_holds.usable_for_delivery(given, "email") == "ana@example.org"
+    assert contact_holds.usable_for_proof(given, "email") == ""
+    told = AccountMail.objects.filter(kind="contact_changed", via="email")
+    assert {letter.to for letter in told} == {"ana@example.org", "else@example.net"}
+    registration.begin(proofs=Proofs(known.account_number, "Lopez", SAME["birth_date"]), address="192.0.2.1")
+    assert not OneTimeSecret.objects.filter(purpose="registration", patient=given).exists()
+    with pytest.raises(ValueError, match="on file"):
+        invitations.invite_patient(clerk, patient=given)
+    assert given.phone_since is None, "the same number, spelt otherwise"
+
+
+def test_an_undone_merge_leaves_the_contacts_as_they_stood(clerk: User) -> None:
+    known, given = _long_known(email="ana@example.org"), PatientFactory(**SAME, email="else@example.net")
+    record = patient_merges.merge(clerk, keep=given, fold=known)
+    patient_merges.undo(clerk, record=record)
+    given.refresh_from_db()
+    known.refresh_from_db()
+    assert (given.email_since, contact_holds.in_hold(given, "email")) == (None, None)
+    assert contact_holds.usable_for_proof(known, "email") == "ana@example.org"
+
+
+@pytest.mark.parametrize("keeps_known", [True, False])
+def test_an_account_at_a_new_address_is_not_given_the_older_record(clerk: User, keeps_known: bool) -> None:
+    """R-CASE-3: knowledge alone never gives a session, by way of a second record neither."""
+    known = _long_known(email="ana@example.org")
+    given = factories.patient_with_user(**SAME, email="else@example.net")
+    keep, fold = (known, given) if keeps_known else (given, known)
+    with pytest.raises(ValidationError, match="too new"):
+        patient_merges.merge(clerk, keep=keep, fold=fold)
+    Patient.objects.filter(pk=given.pk).update(created_at=timezone.now() - timedelta(days=31))
+    patient_merges.merge(clerk, keep=keep, fold=fold)
+
+
+def test_an_account_at_the_address_of_both_goes_along(clerk: User) -> None:
+    known = _long_known(email="ana@example.org")
+    again = factories.patient_with_user(**SAME, email="Ana@example.org")
+    patient_merges.merge(clerk, keep=known, fold=again)
+    known.refresh_from_db()
+    assert known.user == again.user
 
 
 # --- particulars ------------------------------------------------------------------------------------------
