@@ -189,6 +189,15 @@ def require(actor: Any, permission: str, obj: Any = None) -> None:
         raise PermissionDenied(permission)
 
 
+def require_over(actor: Any, permission: str, user: Any) -> None:
+    """Nobody changes their own rights, nor those of somebody who stands as high."""
+    require(actor, permission)
+    if actor.pk is not None and actor.pk == user.pk:
+        raise PermissionDenied(permission)
+    if user.realm == STAFF_REALM and not all(may_grant(actor, role) for role in user.role_names()):
+        raise PermissionDenied(permission)
+
+
 def _within_reach(actor: Any, obj: Any) -> bool:
     queryset = type(obj)._default_manager.all()
     if not hasattr(queryset, "visible_to"):

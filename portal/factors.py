@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django_otp.oath import TOTP
@@ -16,7 +16,7 @@ from django_otp_webauthn.models import WebAuthnCredential
 from config.security import audit
 from config.security.throttle import Limit, forget, give_back, take
 from portal import account_mail, invitations, one_time, sessions
-from portal.access import STAFF_REALM, require
+from portal.access import STAFF_REALM, require_over
 from portal.models import RecoveryCode, TotpDevice, User
 
 STEP_SECONDS, DIGITS, WINDOW = 30, 6, 1
@@ -245,11 +245,9 @@ def reset(actor: Any, *, user: User, reason: str) -> None:
     """Take away all factors of somebody who lost theirs, and end their sessions.
 
     Staff then set up a new one with a code sent to their address on file; patients prove who they are again
-    by an invitation to theirs. Nobody resets their own.
+    by an invitation to theirs. Nobody resets their own, or those of somebody who stands as high.
     """
-    require(actor, "users.reset_factor")
-    if actor.pk == user.pk:
-        raise PermissionDenied("users.reset_factor")
+    require_over(actor, "users.reset_factor", user)
     if not reason.strip():
         raise ValueError("A reason is wanted.")
     with transaction.atomic(), audit.acting(reason=reason):

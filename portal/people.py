@@ -9,22 +9,13 @@ from django.utils import timezone
 
 from config.security import audit
 from portal import account_mail, sessions
-from portal.access import STAFF_REALM, STAFF_ROLES, may_grant, require
+from portal.access import STAFF_REALM, STAFF_ROLES, may_grant, require_over
 from portal.models import Patient, RoleGrant, User
-
-
-def _require_over(actor: Any, permission: str, user: User) -> None:
-    """Nobody changes their own rights, nor those of somebody who stands as high."""
-    require(actor, permission)
-    if actor.pk is not None and actor.pk == user.pk:
-        raise PermissionDenied(permission)
-    if user.realm == STAFF_REALM and not all(may_grant(actor, role) for role in user.role_names()):
-        raise PermissionDenied(permission)
 
 
 def grant_role(actor: Any, *, user: User, role: str, expires_at: datetime | None = None) -> RoleGrant:
     """Give a staff role. Sessions end, so that the next one has it under a new key."""
-    _require_over(actor, "users.manage", user)
+    require_over(actor, "users.manage", user)
     if user.realm != STAFF_REALM or role not in STAFF_ROLES or not may_grant(actor, role):
         raise PermissionDenied("users.manage")
     giver = actor if isinstance(actor, User) else None
@@ -39,7 +30,7 @@ def grant_role(actor: Any, *, user: User, role: str, expires_at: datetime | None
 
 def drop_role(actor: Any, *, user: User, role: str) -> bool:
     """Take a role away; it acts at once. False where they did not hold it."""
-    _require_over(actor, "users.manage", user)
+    require_over(actor, "users.manage", user)
     if not may_grant(actor, role):
         raise PermissionDenied("users.manage")
     with transaction.atomic():
@@ -52,7 +43,7 @@ def drop_role(actor: Any, *, user: User, role: str) -> bool:
 
 def deactivate(actor: Any, *, user: User) -> None:
     """Close an account: nobody can sign in to it, and what is open ends."""
-    _require_over(actor, "users.manage", user)
+    require_over(actor, "users.manage", user)
     with transaction.atomic():
         user.is_active, user.deactivated_at = False, timezone.now()
         user.save(update_fields=["is_active", "deactivated_at"])
@@ -63,7 +54,7 @@ def deactivate(actor: Any, *, user: User) -> None:
 
 def reactivate(actor: Any, *, user: User) -> None:
     """Open a closed account again."""
-    _require_over(actor, "users.manage", user)
+    require_over(actor, "users.manage", user)
     with transaction.atomic():
         user.is_active, user.deactivated_at = True, None
         user.save(update_fields=["is_active", "deactivated_at"])

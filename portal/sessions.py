@@ -20,7 +20,7 @@ from django_otp_webauthn.models import WebAuthnCredential
 
 from config.security import audit
 from portal import browsers
-from portal.access import require
+from portal.access import require, require_over
 from portal.models import TotpDevice, User, UserSession
 from portal.signals import sessions_ended
 
@@ -193,7 +193,7 @@ def end_others(actor: User, *, keep: UserSession) -> int:
 
 def end_of(actor: Any, *, user: User) -> int:
     """End every session of somebody else's."""
-    require(actor, "users.end_sessions")
+    require_over(actor, "users.end_sessions", user)
     with transaction.atomic():
         audit.event("security", what="sessions ended", objects=[user], actor=actor)
         return end_all(user, by="staff")

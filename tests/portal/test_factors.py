@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django_otp.oath import TOTP
 
-from portal import account_mail, factors
+from portal import account_mail, factors, sessions
 from portal.access import ROLES, STAFF_ROLES
 from portal.models import AccessEntry, RecoveryCode, TotpDevice, UserSession
 from tests import factories
@@ -321,6 +321,20 @@ def test_nobody_resets_their_own(enrolled):
     with pytest.raises(PermissionDenied):
         factors.reset(supervisor, user=supervisor, reason="Lost it")
     assert factors.has_factor(supervisor)
+
+
+@pytest.mark.parametrize("role", ["supervisor", "administrator"])
+def test_nobody_resets_or_signs_out_who_stands_as_high(role):
+    """R-SEC-3: what a supervisor may not give, they may not shut out of their account either."""
+    supervisor, other = factories.UserFactory(roles=["supervisor"]), factories.UserFactory(roles=[role])
+    authenticator_of(other)
+    with pytest.raises(PermissionDenied):
+        factors.reset(supervisor, user=other, reason="Lost telephone, seen in person")
+    with pytest.raises(PermissionDenied):
+        sessions.end_of(supervisor, user=other)
+    assert factors.has_factor(other)
+    factors.reset(factories.UserFactory(roles=["administrator"]), user=other, reason="Seen in person")
+    assert not factors.has_factor(other)
 
 
 def test_reset_ends_sessions_and_wants_the_mailed_code(enrolled, mailoutbox):
