@@ -15,9 +15,9 @@ from django.core.management import call_command
 from django.db import connection
 
 from config.security import audit, crypto, rotation
-from portal import access_trail
+from portal import access_trail, one_time
 from portal.models import AccessEntry, Patient
-from tests.factories import PatientFactory
+from tests.factories import PatientFactory, UserFactory
 
 OLD = "old:" + b64encode(b"o" * 32).decode()
 NEW = "new:" + b64encode(b"n" * 32).decode()
@@ -199,3 +199,14 @@ def test_a_wrong_key_in_place_of_the_old_one_is_found(settings):
     assert run()[0] == 1
     settings.MASTER_KEYS = OLD
     assert crypto.key_of(rotation.seal_text("x", b"y")) == "old"
+
+
+def test_a_code_on_its_way_outlives_the_change_of_keys(settings):
+    """What was mailed before the new key came is still right after it, until the old key is taken away."""
+    secret = one_time.issue("enrolment", user=UserFactory())
+    code = one_time.new_code(secret)
+    settings.MASTER_KEYS = BOTH
+    assert one_time.matches(secret, code)
+    assert not one_time.matches(secret, f"{(int(code) + 1) % 10 ** len(code):0{len(code)}d}")
+    settings.MASTER_KEYS = NEW
+    assert not one_time.matches(secret, code)
