@@ -121,4 +121,4 @@ def matches(secret: OneTimeSecret, code: str) -> bool:
     """Whether this is the code of ``secret``, which it neither counts nor uses up. Keys may have changed since."""
     typed = "".join(code.split())
     known = [_code_digest(secret, typed, key_id) for key_id in crypto.ring().ids]
-    return any([secrets.compare_digest(each, secret.digest or "") for each in known])
+    return any(secrets.compare_digest(each, secret.digest or "") for each in known)
