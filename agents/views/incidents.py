@@ -62,7 +62,7 @@ def _page(
 
 
 @require_GET
-@door("cases.view", realm="staff")
+@door("cases.view", realm="staff", extends_session=False)
 def incident_runs(request: StaffRequest, ref: UUID) -> HttpResponseBase:
     """How far it is, asked again while something is being done."""
     found = _reached(request, ref)

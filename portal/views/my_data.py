@@ -35,7 +35,7 @@ def ask(request: HttpRequest, record: Record) -> HttpResponseBase:
     return redirect("portal:my-data")
 
 
-@page("own", permission=EXPORT)
+@page("own", permission=EXPORT, extends_session=False)
 @require_safe
 def state(request: HttpRequest, record: Record, ref: uuid.UUID) -> HttpResponse:
     """How far a copy is, as the part of the page that is asked for again."""

@@ -80,15 +80,21 @@ View = Callable[..., HttpResponseBase]
 
 
 def page(
-    scope: str = "any", *, permission: str = "portal.use", step_up: bool = False, without: str = ""
+    scope: str = "any",
+    *,
+    permission: str = "portal.use",
+    step_up: bool = False,
+    without: str = "",
+    extends_session: bool = True,
 ) -> Callable[[Page], View]:
     """A page of the patient realm about the chosen record. Outside a caregiver's ``scope`` there is no page.
 
-    ``without``: the template for people to whom no record is open (any more).
+    ``without``: the template for people to whom no record is open (any more). ``extends_session=False``: the
+    page asks for it by itself.
     """
 
     def open_up(view: Page) -> View:
-        @door(permission, realm=PATIENT_REALM, step_up=step_up)
+        @door(permission, realm=PATIENT_REALM, step_up=step_up, extends_session=extends_session)
         @wraps(view)
         def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             _speak(request)

@@ -1,11 +1,14 @@
 """Templates and scripts hold nothing that the strict policy refuses, and no sentence outside gettext."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from django.template.loader import get_template
 
 from tests.guards import markup
+from tests.guards.test_doors import routes
 
 
 def name(path: Path) -> str:
@@ -74,3 +77,25 @@ def test_what_is_right_is_left_alone(allowed: str) -> None:
 )
 def test_a_planted_sink_is_found(planted: str) -> None:
     assert markup.sinks_in(planted) != []
+
+
+POLLED = re.compile(r"<[^>]*?hx-(?:get|post)=\"{% url \"([a-z:-]+)\"[^>]*hx-trigger=\"[^\"]*every [^>]*")
+
+
+def polls_that_extend(texts: Iterable[str]) -> list[str]:
+    """Addresses that a page asks for by itself, again and again, and that count as use of the session."""
+    doors = {name: getattr(pattern.callback, "door", None) for name, pattern, *_ in routes()}
+    asked = {name for text in texts for name in POLLED.findall(text)}
+    return sorted(name for name in asked if doors[name].extends_session)
+
+
+def test_what_a_page_asks_again_by_itself_keeps_no_session_alive():
+    """S2: a page that is left open is no use of it, however long the thing takes that it waits for."""
+    texts = [path.read_text() for path in markup.TEMPLATES]
+    assert sum(len(POLLED.findall(text)) for text in texts) >= 4
+    assert polls_that_extend(texts) == []
+
+
+def test_a_planted_poll_that_extends_is_found():
+    planted = '<div hx-get="{% url "portal:orders" %}" hx-trigger="load, every 9s"></div>'
+    assert polls_that_extend([planted]) == ["portal:orders"]
