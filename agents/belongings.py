@@ -11,9 +11,11 @@ BETWEEN = "\n\n"
 
 def over(case: Case, into: Case) -> dict[str, list[int]]:
     """Drafts go over; one whose writer has another there already is added to that one, and stays as well."""
-    writing = {draft.user_id: draft for draft in Draft.objects.filter(case=into)}
+    both = Draft.objects.filter(case__in=[case, into]).select_for_update(of=("self",)).order_by("pk")
+    drafts = list(both)
+    writing = {draft.user_id: draft for draft in drafts if draft.case_id == into.pk}
     moved, added = [], []
-    for draft in Draft.objects.filter(case=case).order_by("pk"):
+    for draft in [draft for draft in drafts if draft.case_id == case.pk]:
         there = writing.get(draft.user_id)
         if there is None:
             draft.case = into
@@ -41,8 +43,8 @@ def back(case: Case, into: Case, kept: Any) -> None:
 
 BELONGINGS.extend(
     [
-        Belonging("drafts", over, back),
         rows("held replies", HeldReply),
+        Belonging("drafts", over, back),
         rows("side conversations", SideConversation),
     ]
 )

@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError
 
 from agents import timeline, workspace
 from agents.models import HeldReply
-from cases import conversations, live
+from cases import belongings, cases, conversations, live
 from cases import sending as fitness
 from cases.drafts import Refused
 from cases.models import Case, Conversation, Message
@@ -190,8 +190,8 @@ def send_now(actor: User, *, held: HeldReply) -> HeldReply:
 
 def _locked(actor: User, held: HeldReply) -> HeldReply:
     require(actor, "cases.work")
-    rows = HeldReply.objects.select_for_update(of=("self",)).select_related("case")
-    kept: HeldReply = rows.get(pk=held.pk, user=actor, state__in=HeldReply.WAITING)
+    rows = HeldReply.objects.select_related("case")
+    kept: HeldReply = belongings.held(rows.filter(pk=held.pk, user=actor, state__in=HeldReply.WAITING))
     return kept
 
 
@@ -208,16 +208,27 @@ def release(held_id: int, *, asked: bool = False) -> bool:
     ``asked``: its author wants it out, whatever was said since.
     """
     with transaction.atomic():
-        rows = HeldReply.objects.select_for_update(skip_locked=True, of=("self",)).select_related(
-            "user", "case"
-        )
-        held = rows.filter(pk=held_id, state__in=HeldReply.WAITING, release_at__lte=timezone.now()).first()
+        held = _due(held_id)
         if held is None:
             return False
         if held.state == "scheduled" and not (asked or held.anyway) and _customer_wrote(held):
             _cancel(held)
             return False
         return _send(held)
+
+
+def _due(held_id: int) -> HeldReply | None:
+    """Under lock, if its moment has come; the case it was written on and that of its thread before it, as a merge
+    takes them. One that went into another case meanwhile waits for the sweep.
+    """
+    rows = HeldReply.objects.filter(pk=held_id, state__in=HeldReply.WAITING, release_at__lte=timezone.now())
+    stands = rows.values_list("case", "conversation__case").first()
+    if stands is None:
+        return None
+    cases.locked_together(sorted({case for case in stands if case}))
+    found = rows.select_for_update(no_key=True, of=("self",)).select_related("user", "case")
+    held: HeldReply | None = found.filter(case=stands[0]).first()
+    return held
 
 
 def _send(held: HeldReply) -> bool:

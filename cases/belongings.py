@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, models, transaction
 
+from cases.cases import locked_together
 from cases.models import Callback, Case, Complaint, Escalation, PlaybookRun
 
 
@@ -19,6 +20,18 @@ class Belonging:
     code: str
     over: Callable[[Case, Case], Any]
     back: Callable[[Case, Case, Any], None]
+
+
+def held(rows: Any) -> Any:
+    """The one row of ``rows`` that names a case, under lock after its case, as a merge takes them. DoesNotExist
+    where there is none.
+    """
+    while True:
+        case = rows.values_list("case", flat=True).get()
+        locked_together([case] if case else [])
+        found = rows.select_for_update(no_key=True, of=("self",)).filter(case=case).first()
+        if found is not None:
+            return found
 
 
 def rows(code: str, model: type[models.Model]) -> Belonging:

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases import calendars, cases
+from cases import belongings, calendars, cases
 from cases.models import Callback, CallbackRules, Case
 from portal.access import System, require
 
@@ -152,8 +152,9 @@ def of(actor: Any, case: Case) -> list[Callback]:
 
 def _scheduled(callback: Callback) -> Callback:
     """Under lock; ValidationError where it was settled meanwhile."""
-    rows = Callback.objects.select_for_update(of=("self",)).select_related("case")
-    kept: Callback | None = rows.filter(pk=callback.pk, state="scheduled").first()
-    if kept is None:
-        raise ValidationError(_("This call was settled meanwhile."))
+    rows = Callback.objects.select_related("case").filter(pk=callback.pk, state="scheduled")
+    try:
+        kept: Callback = belongings.held(rows)
+    except Callback.DoesNotExist:
+        raise ValidationError(_("This call was settled meanwhile.")) from None
     return kept

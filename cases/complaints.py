@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases import sla
+from cases import belongings, sla
 from cases.cases import locked, record
 from cases.models import Case, Complaint, ComplaintTerms
 from config.business_day import business_day
@@ -173,7 +173,7 @@ def answer(actor: Any, *, complaint: Complaint, findings: str, told: str) -> Com
 
 def _held(actor: Any, complaint: Complaint) -> Complaint:
     require(actor, "complaints.work", complaint)
-    held: Complaint = Complaint.objects.select_for_update(of=("self",)).get(pk=complaint.pk)
+    held: Complaint = belongings.held(Complaint.objects.filter(pk=complaint.pk))
     return held
 
 

@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases import calendars, cases, paging, telling
+from cases import belongings, calendars, cases, paging, telling
 from cases.cases import Conflict
 from cases.models import Case, Clock, Escalation, EscalationPolicy, Page
 from cases.models.escalation import LANES, TIERS
@@ -255,10 +255,10 @@ def running_out() -> list[int]:
 def run_out(escalation_id: int) -> bool:
     """The time of an escalation is over: it goes on to the manager, and there to every supervisor."""
     with transaction.atomic():
-        rows = Escalation.objects.live().select_for_update(skip_locked=True, of=("self",))
-        waiting = rows.select_related("case__reason", "policy").filter(overdue_at=None)
-        escalation = waiting.filter(pk=escalation_id, due_at__lte=timezone.now()).first()
-        if escalation is None:
+        rows = Escalation.objects.live().select_related("case__reason", "policy").filter(overdue_at=None)
+        try:
+            escalation = belongings.held(rows.filter(pk=escalation_id, due_at__lte=timezone.now()))
+        except Escalation.DoesNotExist:
             return False
         escalation.overdue_at = timezone.now()
         escalation.save(update_fields=["overdue_at"])

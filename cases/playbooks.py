@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases import escalation, playbook_content, playbook_values
+from cases import belongings, escalation, playbook_content, playbook_values
 from cases.cases import Conflict, record
 from cases.models import Case, Escalation, Playbook, PlaybookRun, PlaybookStepTaken, PlaybookVersion
 from cases.people import shown_name
@@ -247,7 +247,7 @@ def _at(
     """The run under lock as its agent saw it, with the step it stands at."""
     require(actor, "playbooks.run", run)
     rows = PlaybookRun.objects.select_related("case__patient", "playbook", "version", "agent")
-    fresh: PlaybookRun = rows.select_for_update(no_key=True, of=("self",)).get(pk=run.pk)
+    fresh: PlaybookRun = belongings.held(rows.filter(pk=run.pk))
     if fresh.revision != revision:
         raise _conflict(fresh)
     if fresh.state != "running":

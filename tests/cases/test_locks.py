@@ -4,27 +4,40 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
-from agents import presence
-from agents.models import AgentPresence
-from cases import cases, conversations
+from agents import presence, sending, workspace
+from agents.models import AgentPresence, Draft, HeldReply
+from cases import callbacks, cases, complaints, conversations, escalation, merging, playbooks
 from cases.cases import Conflict
-from cases.drafts import Author, Draft
-from cases.models import Conversation
+from cases.defaults import escalation as defaults
+from cases.defaults import playbooks as playbooks_to_begin_with
+from cases.drafts import Author
+from cases.drafts import Draft as Said
+from cases.models import Callback, Case, Conversation, Escalation, Playbook
 from cases.writer import write_one
-from tests.factories import CaseFactory, ConversationFactory, ReasonFactory, UserFactory
+from portal.models import User
+from tests.factories import (
+    CaseFactory,
+    ConversationFactory,
+    ReasonFactory,
+    UserFactory,
+    message_in,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WAITING = """
     SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()
 """
 Meanwhile = Callable[[Callable[[], Any]], "Future[Any]"]
+Act = Callable[[], Any]
 
 
 @pytest.fixture
@@ -55,7 +68,7 @@ def _apart(act: Callable[[], Any]) -> Any:
 def test_a_message_is_numbered_after_the_one_being_stored(owner_db: Any, meanwhile: Meanwhile) -> None:
     """J3: the number is read under the lock of the conversation."""
     chat = ConversationFactory(channel="chat", state="open")
-    draft = Draft(chat.pk, Author("customer", "guest", "Ana"), "Hello", client_id=uuid.uuid4())
+    draft = Said(chat.pk, Author("customer", "guest", "Ana"), "Hello", client_id=uuid.uuid4())
     with owner_db.transaction():
         held = "SELECT 1 FROM cases_conversation WHERE id = %s FOR NO KEY UPDATE"
         owner_db.execute(held, [chat.pk])
@@ -99,6 +112,95 @@ def test_a_case_is_read_with_the_reason_it_has_by_now(owner_db: Any, meanwhile: 
         owner_db.execute("UPDATE cases_case SET reason_id = %s WHERE id = %s", [other.pk, case.pk])
         acting = meanwhile(lambda: cases.wait(agent, case=case))
     assert acting.result(10).reason == other
+
+
+# --- what hangs on a case that goes into another -----------------------------------------------------------
+def _reply_leaves(agent: User, case: Case) -> Act:
+    reply = sending.hold(agent, case=case, body="It ships tomorrow.", client_id=uuid.uuid4())
+    HeldReply.objects.update(release_at=timezone.now())
+    return lambda: sending.release(reply.pk) or sending.release(reply.pk)
+
+
+def _reply_is_taken_back(agent: User, case: Case) -> Act:
+    reply = sending.hold(agent, case=case, body="It ships tomorrow.", client_id=uuid.uuid4())
+    return lambda: sending.undo(agent, held=reply).state == "undone"
+
+
+def _complaint_is_answered(agent: User, case: Case) -> Act:
+    complaint = complaints.take_down(
+        agent, kind="delivery", summary="It came late", channel="phone", case=case
+    )
+    said = {"findings": "The driver was late.", "told": "We are sorry."}
+    return lambda: complaints.answer(agent, complaint=complaint, **said).case.merged_into is None
+
+
+def _escalation_runs_out(agent: User, case: Case) -> Act:
+    defaults.install()
+    made = escalation.escalate(agent, case=case, lane="specialist", why="Nobody answers")
+    Escalation.objects.update(due_at=timezone.now())
+    return lambda: escalation.run_out(made.pk)
+
+
+def _playbook_is_given_up(agent: User, case: Case) -> Act:
+    playbooks_to_begin_with.install()
+    run = playbooks.start(agent, case=case, playbook=Playbook.objects.get(code="complaint"))
+    return lambda: playbooks.abandon(agent, run=run, revision=run.revision, reason="Hung up") is not None
+
+
+def _nobody_answers_the_call(agent: User, case: Case) -> Act:
+    soon = timezone.now() + timedelta(minutes=30)
+    call = Callback.objects.create(
+        case=case, phone="+15125550143", starts_at=soon, ends_at=soon + timedelta(minutes=30)
+    )
+    return lambda: callbacks.missed(agent, callback=call).tries == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "begins"),
+    [
+        ("agents_heldreply", _reply_leaves),
+        ("agents_heldreply", _reply_is_taken_back),
+        ("cases_complaint", _complaint_is_answered),
+        ("cases_escalation", _escalation_runs_out),
+        ("cases_playbookrun", _playbook_is_given_up),
+        ("cases_callback", _nobody_answers_the_call),
+    ],
+)
+def test_what_hangs_on_a_case_waits_for_its_merge_and_goes_on(
+    owner_db: Any, meanwhile: Meanwhile, table: str, begins: Callable[[User, Case], Act]
+) -> None:
+    """R-CASE-1: neither waits for the other in a circle, and nothing is taken for gone because it moved."""
+    agent, into = UserFactory(roles=["lead"]), CaseFactory(state="open")
+    case = CaseFactory(state="open", patient=into.patient)
+    message_in(ConversationFactory(case=case, patient=case.patient), "Hello", role="customer")
+    act = begins(agent, case)
+    with owner_db.transaction():
+        for held in ("cases_conversation WHERE case_id", "cases_case WHERE id"):
+            owner_db.execute(f"SELECT 1 FROM {held} = %s FOR NO KEY UPDATE", [case.pk])
+        acting = meanwhile(act)
+        for moved in (table, "cases_conversation"):
+            owner_db.execute(f"UPDATE {moved} SET case_id = %s WHERE case_id = %s", [into.pk, case.pk])
+        owner_db.execute("UPDATE cases_case SET merged_into_id = %s WHERE id = %s", [into.pk, case.pk])
+    assert acting.result(10)
+
+
+def test_drafts_are_read_under_lock_by_a_merge(owner_db: Any, meanwhile: Meanwhile) -> None:
+    """R-CASE-1: what is saved while the cases become one is not written over."""
+    agent, into = UserFactory(roles=["agent"]), CaseFactory(state="open")
+    case = CaseFactory(state="open", patient=into.patient)
+    for whose, body in ((into, "One"), (case, "Two")):
+        workspace.keep_draft(agent, whose, kind="reply", body=body, seen=0, files=[])
+    with owner_db.transaction():
+        there = "SELECT 1 FROM agents_draft WHERE case_id = %s FOR UPDATE"
+        owner_db.execute(there, [into.pk])
+        acting = meanwhile(lambda: merging.merge(agent, into=into, cases=[case]))
+        later = Draft.objects.get(case=case)
+        taken = (
+            "UPDATE agents_draft SET body = (SELECT body FROM agents_draft WHERE id = %s) WHERE case_id = %s"
+        )
+        owner_db.execute(taken, [later.pk, into.pk])
+    acting.result(10)
+    assert workspace.draft_of(agent, into).body == "Two\n\nTwo"
 
 
 def _queued() -> Conversation:
