@@ -237,6 +237,16 @@ def _no_demo_secrets() -> Iterator[CheckMessage]:
         value = str(getattr(settings, name))
         if value and (len(value) < shortest or len(set(value)) < LEAST_LETTERS):
             yield error(name, f"wants {shortest} random characters or more.", 21)
+    if any(0 < _variety(part) < LEAST_LETTERS for part in str(settings.MASTER_KEYS).split(",")):
+        yield error("MASTER_KEYS", "wants random keys; openssl rand -base64 32.", 46)
+
+
+def _variety(key: str) -> int:
+    """How many different bytes a key has; 0 of what is no key, which check_keys names."""
+    try:
+        return len(set(base64.b64decode(key.partition(":")[2], validate=True)))
+    except ValueError:
+        return 0
 
 
 def _decoded(keys: str) -> str:

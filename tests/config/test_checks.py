@@ -96,6 +96,7 @@ def test_sound_production_is_let_through(production):
         ("MASTER_KEYS", "k1:dG9vIHNob3J0"),
         ("MASTER_KEYS", "k1:no base64!"),
         ("MASTER_KEYS", f"{GOOD_KEY},{GOOD_KEY}"),
+        ("MASTER_KEYS", f"{GOOD_KEY},k2:{base64.b64encode(bytes(32)).decode()}"),
         ("METRICS_TOKEN", "demo-metrics-token"),
         ("METRICS_TOKEN", "x"),
         ("METRICS_TOKEN", "x" * 40),
