@@ -74,12 +74,16 @@ async function overHttp(method, path, body) {
   return { status: answer.status, retryAfter, body: await answer.json().catch(() => null) };
 }
 
+// Where nobody has spoken on the case yet, the file is its patient's; of a guest there is nothing to keep it with.
 async function upload(file, conversation, onPart) {
-  const done = await sendFile({
-    file, base: desk.dataset.uploads.replace(desk.dataset.nobody, conversation), headers: { "X-CSRFToken": csrfToken() },
-    about: { kind: "other" }, onProgress: (sent, size) => onPart(size ? sent / size : 0),
+  const { uploads, files, nobody } = desk.dataset;
+  const { patient } = document.getElementById("case-head").dataset;
+  if (!conversation && !patient) throw new Error();
+  const { upload: id } = await sendFile({
+    file, base: conversation ? uploads.replace(nobody, conversation) : files, headers: { "X-CSRFToken": csrfToken() },
+    about: { kind: "other", ...(conversation ? {} : { patient }) }, onProgress: (sent, size) => onPart(size ? sent / size : 0),
   });
-  return done.document ?? done.upload;
+  return id;
 }
 
 const FRAMES = {

@@ -1,12 +1,13 @@
 """The composer under a slow or lost line, hasty fingers and another case opened between: no word is lost."""
 
+import re
 import time
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.keyboard import a_guests_case, case_of
+from tests.browser.keyboard import a_guests_case, a_patients_case, case_of
 from tests.browser.visitors import Running
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -44,6 +45,28 @@ def test_words_typed_while_a_reply_is_under_way_stay(agent: Page) -> None:
     expect(agent.locator("#draft-status")).to_have_text("Draft saved")
     agent.reload()
     expect(body).to_have_value("And a second one")
+
+
+PAPER = {"name": "order form.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4\n%%EOF\n"}
+
+
+@pytest.mark.parametrize("spoken", [False, True])
+def test_a_file_is_taken_up_whether_or_not_somebody_has_spoken(agent: Page, spoken: bool) -> None:
+    """Where nobody has said anything on the case yet it is the patient's, and goes with the first words."""
+    a_patients_case(agent, "patient@demo.example", f"Order form {spoken}")
+    if spoken:
+        agent.keyboard.press("n")
+        sent(agent, "They want the form.")
+        expect(agent.locator("#thread")).to_contain_text("They want the form.")
+        agent.reload()
+    assert bool(agent.locator("[data-speaking]").get_attribute("data-speaking")) is spoken
+    agent.locator("#composer [data-attach]").set_input_files(PAPER)
+    expect(agent.locator("#composer [data-attached]")).to_have_text(re.compile(r"order form\.pdf\s*×"))
+    expect(agent.locator("#composer [name=attachments]")).to_have_value(re.compile(r"^[0-9a-f-]{36}$"))
+    if not spoken:
+        agent.keyboard.press("n")
+        sent(agent, "As they sent it.")
+        expect(agent.locator("#thread .files")).to_have_count(1)
 
 
 def test_a_reply_whose_answer_was_lost_is_not_sent_twice(agent: Page) -> None:
