@@ -6,6 +6,7 @@ Production refuses what only the demo may have: its secrets, DEBUG, sandboxes an
 import base64
 import re
 from collections.abc import Callable, Iterable, Iterator
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -17,6 +18,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
+
+from config import env
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +66,7 @@ NUMBERS = {
 ORIGIN = re.compile(r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?")
 # A token is put into it, so it has no display name and no tag of its own.
 BARE_ADDRESS = re.compile(r"[^\s@<>+]+@[^\s@<>]+")
+SEALED_LINES = {"require", "verify-ca", "verify-full"}
 # A secret of the demo that turned up in production, whatever it was set from.
 DEMO_WORDS = ("demo", "insecure")
 
@@ -279,6 +283,22 @@ def _only_tls() -> Iterator[CheckMessage]:
             yield error(name, "begins with https:// in production.", 33)
     if settings.EMAIL_HOST and not settings.EMAIL_USE_TLS:
         yield error("EMAIL_USE_TLS", "is on in production.", 34)
+    for name in ("DATABASE_URL", "DATABASE_OWNER_URL"):
+        found = env.database(getattr(settings, name), name)
+        if _is_elsewhere(str(found["HOST"])) and found["OPTIONS"].get("sslmode") not in SEALED_LINES:
+            yield error(name, "names another machine: add ?sslmode=verify-full.", 35)
+    if settings.REDIS_URL.startswith(("redis:", "valkey:")) and _is_elsewhere(
+        urlsplit(settings.REDIS_URL).hostname or ""
+    ):
+        yield error("REDIS_URL", "names another machine: begin with rediss://.", 36)
+
+
+def _is_elsewhere(host: str) -> bool:
+    """Whether a line to ``host`` leaves this machine. A path is a socket's folder."""
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return not (host in {"", "localhost"} or host.startswith("/"))
 
 
 def _nothing_missing() -> Iterator[CheckMessage]:

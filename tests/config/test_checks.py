@@ -44,8 +44,8 @@ PRODUCTION = {
     "SECURE_SSL_REDIRECT": True,
     "SESSION_COOKIE_SECURE": True,
     "CSRF_COOKIE_SECURE": True,
-    "DATABASE_OWNER_URL": "postgresql://app@db/dme",
-    "DATABASE_URL": "postgresql://app@db/dme",
+    "DATABASE_OWNER_URL": "postgresql://app@db/dme?sslmode=verify-full",
+    "DATABASE_URL": "postgresql://app@db/dme?sslmode=verify-full",
 }
 
 
@@ -172,6 +172,7 @@ def test_sound_production_is_let_through(production):
         ("TRAIL_ANCHOR", "/"),
         ("MEDIA_ROOT", "/dev/null/files"),
         ("S3_BUCKET", "s3://bucket/folder"),
+        ("REDIS_URL", "redis://cache:6379/0"),
     ],
 )
 def test_production_refuses(production, setting, value):
@@ -184,8 +185,20 @@ def test_production_refuses(production, setting, value):
         checks.refuse_unfit()
 
 
+@pytest.mark.parametrize("host", ["db", "10.0.0.7", "db/dme?sslmode=prefer#"])
+def test_no_line_to_another_machine_is_open(production, host):
+    production.DATABASE_URL = production.DATABASE_OWNER_URL = f"postgresql://app@{host}/dme"
+    assert named() == {"DATABASE_URL", "DATABASE_OWNER_URL"}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "/dme?host=/run/dme#"])
+def test_lines_within_the_machine_may_be_open(production, host):
+    production.DATABASE_URL = production.DATABASE_OWNER_URL = f"postgresql://app@{host}/dme"
+    assert named() == set()
+
+
 def test_owners_address_in_a_serving_process_is_a_warning(production):
-    production.DATABASE_OWNER_URL = "postgresql://owner@db/dme"
+    production.DATABASE_OWNER_URL = "postgresql://owner@db/dme?sslmode=require"
     assert named() == {"DATABASE_OWNER_URL"}
     checks.refuse_unfit()
 
