@@ -8,6 +8,7 @@ import os
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 TRUE = {"1", "true", "yes", "on"}
@@ -105,7 +106,7 @@ def items(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
-def database(url: str, setting: str = "DATABASE_URL") -> dict[str, object]:
+def database(url: str, setting: str = "DATABASE_URL") -> dict[str, Any]:
     """Django's settings of one database, from ``postgresql://user:password@host:port/name?option=value``.
 
     ``?host=/folder`` names a folder with a unix socket. Values are bound on the server: the client's way
