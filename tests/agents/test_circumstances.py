@@ -5,16 +5,16 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from cases.models import Case
+from config.business_day import business_day
 from portal import stays
 from portal.models import FacilityStay, Patient
 from tests.factories import CaseFactory, PatientFactory, UserFactory
 from tests.people import signed_in
 
 pytestmark = pytest.mark.django_db
-TODAY = timezone.localdate
+TODAY = business_day
 
 
 @pytest.fixture
