@@ -155,10 +155,11 @@ def _named(everybody: QuerySet[Patient], words: str) -> list[Patient]:
     """Those of just this name first, then those whose surname is a slip of the pen away."""
     rest, born = _without_date(words)
     typed = words_of(rest)
-    exact = [] if born or not typed else _by_name(_slim(everybody.filter(name_tokens__matches=rest)))
-    if len(exact) > MOST or (len(typed) < 2 and born is None):
-        return exact
-    near = _slim(everybody.filter(likeness__near=(typed, born)))[:MOST_NEAR]
+    with cases_by_words.kept_to_index("indexscan"):
+        exact = [] if born or not typed else _by_name(_slim(everybody.filter(name_tokens__matches=rest)))
+        if len(exact) > MOST or (len(typed) < 2 and born is None):
+            return exact
+        near = list(_slim(everybody.filter(likeness__near=(typed, born)))[:MOST_NEAR])
     known = {one.pk for one in exact}
     others = [(_slips(one, typed, born), one) for one in near if one.pk not in known]
     close = sorted((pair for pair in others if pair[0] <= 1), key=lambda pair: (pair[0], pair[1].pk))

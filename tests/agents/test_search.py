@@ -182,6 +182,19 @@ def test_one_wrong_letter_in_a_surname_still_finds_the_patient(agent: User, corp
     assert found / tries >= 0.95
 
 
+def test_a_name_that_nobody_has_is_looked_up_by_its_index(agent: User, marisol: Patient) -> None:
+    """Also where the database expects many, and would read the whole table for the first of them."""
+
+    def looked_up() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_get_xact_numscans('patients_by_likeness'::regclass)")
+            return int(cursor.fetchone()[0])
+
+    before = looked_up()
+    assert search._named(Patient.objects.visible_to(agent).in_force(), "xylophone quartz") == []
+    assert looked_up() == before + 1
+
+
 def test_a_slip_alone_finds_nobody(agent: User, marisol: Patient) -> None:
     """A surname that nearly fits is no proof of anybody: it wants a first name or a birth date beside it."""
     assert search.find(agent, "quinetro").people == []

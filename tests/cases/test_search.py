@@ -286,6 +286,20 @@ def test_a_common_word_is_not_gathered_to_its_last_message(
     assert len(cases) == Message.objects.count()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_words_that_few_say_cost_no_walk_over_the_latest_cases(
+    agent: User, owner_db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "RECENT", 100)
+    rare = case_saying("quartz")
+    for _ in range(300):
+        case_saying("refund")
+    owner_db.execute("ANALYZE cases_case, cases_message, cases_conversation")
+    with CaptureQueriesContext(connection) as made:
+        assert [case.pk for case in search.page(agent, search.parse(agent, "quartz")).cases] == [rare.pk]
+    assert not [query for query in made if "EXISTS" in query["sql"]]
+
+
 def test_a_rare_word_is_looked_up_and_not_walked_to(agent: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many cases came after the one that says it, and whatever the database guesses of it."""
     monkeypatch.setattr(search, "RECENT", 3)
@@ -315,7 +329,7 @@ def test_words_that_many_say_and_nobody_together_are_kept_to_the_index(agent: Us
             return int(cursor.fetchone()[0])
 
     before = read_whole()
-    assert search._first_keys(search._message("refund mask")) == []
+    assert search._first_keys(search._message("refund mask"), search.MOST_RARE) == []
     assert read_whole() == before
     with connection.cursor() as cursor:
         cursor.execute("SHOW enable_seqscan")
