@@ -18,6 +18,7 @@ from config.asgi import application
 from config.security.middleware import ClosedDoors
 from portal import access
 from portal.access import door, public
+from portal.models import User
 from tests import factories
 from tests.guards import doors
 from tests.people import signed_in
@@ -252,6 +253,12 @@ def open_by_mistake(request):
     return HttpResponse("secret")
 
 
+@door("console.use", realm="staff")
+def writes_on_a_get(request):
+    User.objects.filter(pk=request.user.pk).update(display_name="changed")
+    return HttpResponse("in")
+
+
 class planted_urls:  # noqa: N801 - stands in for a module
     urlpatterns = [
         path("no-door", open_by_mistake, name="no-door"),
@@ -259,6 +266,7 @@ class planted_urls:  # noqa: N801 - stands in for a module
         path(
             "guarded", door("console.use", realm="staff")(lambda request: HttpResponse("in")), name="guarded"
         ),
+        path("writes", writes_on_a_get, name="writes"),
         path("", include("config.urls")),
     ]
 
@@ -350,6 +358,12 @@ def test_gets_leave_the_database_as_it_was(role):
         if written or (status >= 500 and name != "readyz"):
             wrong[name] = (status, written)
     assert wrong == {}
+
+
+def test_a_get_that_writes_is_noticed(settings):
+    settings.ROOT_URLCONF = planted_urls
+    client = signed_in(person("agent"))
+    assert writes_of(client, "/writes") == ({User._meta.db_table}, 200)
 
 
 # --- sockets ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,23 @@ def test_the_import_line_holds_by_its_own_tool():
     tool = Path(sys.executable).parent / "lint-imports"
     run = subprocess.run([tool, "--no-cache"], cwd=house.ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_an_import_to_the_right_is_noticed_by_it(tmp_path):
+    """The contract of pyproject.toml over a tree of our apps' names, in which the first knows the last."""
+    contracts = tomllib.loads((house.ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = contracts["contracts"][0]["layers"]
+    for app in layers:
+        (tmp_path / app).mkdir()
+        (tmp_path / app / "__init__.py").write_text("import agents\n" if app == "config" else "")
+    said = ["[importlinter]", "root_packages =", *(f"    {app}" for app in layers)]
+    said += ["[importlinter:contract:line]", "name = Imports only go left", "type = layers", "layers ="]
+    (tmp_path / "line.ini").write_text("\n".join([*said, *(f"    {app}" for app in layers)]))
+    tool = Path(sys.executable).parent / "lint-imports"
+    asked = [tool, "--no-cache", "--config", "line.ini"]
+    run = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "config is not allowed to import agents" in run.stdout
 
 
 def missing_migrations(state: ProjectState) -> list[str]:

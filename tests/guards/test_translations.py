@@ -20,11 +20,23 @@ def test_nothing_a_patient_may_read_is_without_spanish() -> None:
     call_command("translations", "--check")
 
 
+def keeps_its_holes(sentence: str, spanish: str) -> bool:
+    return sorted(HOLES.findall(sentence)) == sorted(HOLES.findall(spanish))
+
+
 def test_spanish_keeps_every_hole_and_tag() -> None:
     """A translation that loses a name or a link would say something else, or fail on the page."""
     for sentence, entry in translations.kept().items():
         if not sentence.plural:
-            assert sorted(HOLES.findall(entry.msgid)) == sorted(HOLES.findall(entry.msgstr)), entry.msgid
+            assert keeps_its_holes(entry.msgid, entry.msgstr), entry.msgid
+
+
+@pytest.mark.parametrize(
+    ("sentence", "spanish"),
+    [("Hello %(name)s", "Hola %(nombre)s"), ("Hello %(name)s", "Hola"), ("<b>Now</b>", "Ahora")],
+)
+def test_a_lost_hole_or_tag_is_noticed(sentence: str, spanish: str) -> None:
+    assert not keeps_its_holes(sentence, spanish)
 
 
 def test_pages_speak_it() -> None:
