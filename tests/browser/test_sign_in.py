@@ -98,6 +98,8 @@ def test_staff_enrol_keep_their_codes_and_use_a_passkey(page: Page) -> None:
 
     page.get_by_role("button", name="Add a passkey").click()
     page.get_by_role("button", name="Remove").nth(1).wait_for()
+    # It stands there before all of the page does, and leaving a page half way is refused at times.
+    page.wait_for_load_state("load")
     assert factors.passkeys(user).count() == 1
 
     page.context.clear_cookies()
