@@ -109,6 +109,13 @@ function connection(state) {
   told.hidden = ["live", "connecting", "idle"].includes(state);
   told.textContent = state === "signed-out" ? phrases["signed-out"] : phrases.offline;
   if (state === "signed-out") location.reload();
+  if (state === "live") caughtUp();
+}
+
+// What changed between the page and its socket, or while there was none, no frame tells any more.
+function caughtUp() {
+  look();
+  renewHead();
 }
 
 function message(frame) {
@@ -184,8 +191,11 @@ function openCase(number) {
   globalThis.htmx.ajax("GET", desk.dataset.case.replace("NUMBER", number), { source: "#main", target: "#main", swap: "innerHTML" });
 }
 
-async function poll() {
-  if (client.state === "live") return;
+function poll() {
+  if (client.state !== "live") look();
+}
+
+async function look() {
   const body = new URLSearchParams({ view: desk.dataset.view });
   const answer = await fetch(desk.dataset.poll, { method: "POST", body, headers: { "X-CSRFToken": csrfToken() } }).catch(() => null);
   if (!answer?.ok) return;

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.keyboard import (
     a_guests_case,
@@ -249,6 +249,20 @@ NOTES = """address => fetch(address, {
 })"""
 
 
+# And tags the case: its heading is shown anew. What marks the old one goes with it.
+TAGS = """async address => {
+    const dialog = document.createElement("template");
+    dialog.innerHTML = await (await fetch(address)).text();
+    const form = dialog.content.querySelector("form");
+    const box = form.querySelector("[name=tags]");
+    box.checked = !box.checked;
+    document.querySelector(".case-line").dataset.old = "";
+    const headers = JSON.parse(document.body.getAttribute("hx-headers"));
+    return (await fetch(address, { method: "POST", headers, body: new URLSearchParams(new FormData(form)) })).status;
+}"""
+OLD = ".case-line[data-old]"
+
+
 @pytest.mark.parametrize("size", ["narrow", "phone", "wide"])
 def test_the_heading_and_its_menu_fit(demo: Running, size: str) -> None:
     page = demo.person("agent", size)
@@ -260,9 +274,10 @@ def test_the_heading_and_its_menu_fit(demo: Running, size: str) -> None:
     expect(menu).to_be_visible()
     page.keyboard.press("ArrowDown")
     expect(menu.locator("button").nth(1)).to_be_focused()
-    with page.expect_response("**/head/"):
-        page.evaluate(NOTES, f"/console/cases/{case}/say/")
+    page.evaluate(NOTES, f"/console/cases/{case}/say/")
     expect(page.locator("#thread")).to_contain_text("Seen.")
+    page.evaluate(TAGS, f"/console/cases/{case}/tags/")
+    expect(page.locator(OLD)).to_have_count(0)
     expect(menu).to_be_visible()
     expect(menu.locator("button").nth(1)).to_be_focused()
     box = menu.bounding_box()
@@ -273,6 +288,22 @@ def test_the_heading_and_its_menu_fit(demo: Running, size: str) -> None:
     assert axe(page) == []
     page.keyboard.press("Escape")
     expect(menu).to_be_hidden()
+    page.context.close()
+
+
+def test_what_changed_while_there_was_no_socket_is_shown_once_there_is(demo: Running) -> None:
+    """Of a case that nobody has spoken on yet, no conversation tells it."""
+    page = demo.person("agent", "wide")
+    sockets: list[WebSocketRoute] = []
+    page.route_web_socket("**/ws/**", lambda socket: sockets.append(socket))
+    page.goto("/console/")
+    a_patients_case(page, "patient@demo.example", "Quiet so far")
+    page.wait_for_load_state("networkidle")
+    page.evaluate(TAGS, f"/console/cases/{case_of(page)}/tags/")
+    expect(page.locator(OLD)).to_have_count(1)
+    page.route_web_socket("**/ws/**", lambda socket: socket.connect_to_server())
+    sockets[-1].close()
+    expect(page.locator(OLD)).to_have_count(0)
     page.context.close()
 
 

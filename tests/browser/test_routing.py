@@ -50,7 +50,7 @@ def test_a_case_is_handed_on_and_accepted_by_a_key(agent: Page, lead: Page) -> N
     dialog.get_by_label("To a person").select_option(label="Lee Lead")
     dialog.locator("button.btn-primary").click()
 
-    offer = lead.locator("#offers .offer")
+    offer = lead.locator("#offers [data-offer]")
     expect(offer).to_contain_text("Alex Agent hands you a case")
     expect(offer).to_contain_text(number)
     lead.keyboard.press("y")
@@ -65,11 +65,11 @@ def test_a_key_declines_with_a_reason(agent: Page, lead: Page) -> None:
     agent.keyboard.press("t")
     agent.locator("#work").get_by_label("To a person").select_option(label="Lee Lead")
     agent.locator("#work button.btn-primary").click()
-    expect(lead.locator("#offers .offer")).to_be_visible()
+    expect(lead.locator("#offers [data-offer]")).to_be_visible()
     lead.keyboard.press("d")
     lead.locator("#work").get_by_label("About to leave the desk").check()
     lead.locator("#work button.btn-primary").click()
-    expect(lead.locator("#offers .offer")).to_be_hidden()
+    expect(lead.locator("#offers [data-offer]")).to_be_hidden()
     expect(agent.locator("[data-toasts]")).to_contain_text("was declined and is yours again")
 
 
