@@ -187,6 +187,14 @@ def shift(user: Any, start: float, end: float) -> None:
     Shift.objects.create(user=user, start=now + timedelta(minutes=start), end=now + timedelta(minutes=end))
 
 
+@pytest.mark.parametrize(("end", "words"), [(10, "Your shift ends"), (-10, "Your shift ended")])
+def test_the_end_of_a_shift_is_told_before_and_after(end: int, words: str) -> None:
+    leaver = signed_in(agent_there())
+    shift(leaver.user, -400, end)
+    CaseFactory(owner=leaver.user, state="open")
+    assert f"{words} <time" in leaver.get(at("offers")).content.decode()
+
+
 def test_the_baton_is_passed_on_one_page_and_taken_on_another() -> None:
     leaver, comer = signed_in(agent_there()), signed_in(agent_there())
     shift(leaver.user, -400, 10)
