@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from agents.models import Announcement, AnnouncementSeen
+from config.security.normal import is_blank
 from portal.access import DESK, require
 from portal.models import User
 
@@ -28,7 +29,7 @@ def announce(
     require(actor, "announcements.manage")
     begins = since or timezone.now()
     wrong: dict[str, Any] = {}
-    if not title.strip():
+    if is_blank(title):
         wrong["title"] = _("Say it in a few words.")
     if until <= max(begins, timezone.now()):
         wrong["until"] = _("It must end in the future, after it begins.")

@@ -27,6 +27,7 @@ from config.integrations import mail
 from config.integrations.breaker import PartnerDown, PartnerRefuses
 from config.security import audit
 from config.security.blind import words as words_of
+from config.security.normal import is_blank
 from config.security.redaction import redact
 from portal import one_time
 from portal.access import System, require
@@ -70,7 +71,7 @@ def say(actor: User, *, side: SideConversation, body: str) -> SideMessage:
 
 
 def _refuse_unfit(case: Case, name: str, body: str) -> None:
-    if not body.strip() or len(body) > LONGEST:
+    if is_blank(body) or len(body) > LONGEST:
         raise ValidationError({"body": _("Write up to 4,000 characters.")})
     found = [kind for kind in outside.found_in(f"{name}\n{body}", case) if kind not in NAMED_HERE]
     if case.patient is not None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from agents.models import Draft, Preferences
 from cases.models import Case
 from config.security import audit
+from config.security.normal import is_blank
 from portal.access import require
 from portal.models import Document, User
 
@@ -46,7 +47,7 @@ def save_draft(
     require(actor, "cases.work", case)
     if len(body) > LONGEST_DRAFT:
         raise DraftTooLong
-    if not body.strip() and not files:
+    if is_blank(body) and not files:
         Draft.objects.filter(user=actor, case=case).delete()
         return None
     return keep_draft(actor, case, kind=kind, body=body, seen=seen, made_from=made_from, files=files)

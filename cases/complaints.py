@@ -17,6 +17,7 @@ from cases.cases import locked, record
 from cases.models import Case, Complaint, ComplaintTerms
 from config.business_day import business_day
 from config.security import audit, crypto
+from config.security.normal import is_blank
 from config.security.redaction import redact
 from portal.access import require
 from portal.numbers import next_number
@@ -54,11 +55,11 @@ def take_down(
     """
     require(actor, "complaints.work")
     wrong = {}
-    if not summary.strip():
+    if is_blank(summary):
         wrong["summary"] = _("Write down what happened, in their words where you can.")
     if kind not in dict(Complaint.KINDS):
         wrong["kind"] = _("Choose what it is about.")
-    if case is None and not complainant.strip():
+    if case is None and is_blank(complainant):
         wrong["complainant"] = _("Say who complained.")
     today = business_day()
     if received_on and received_on > today:
@@ -147,9 +148,9 @@ def _turn_clocks(actor: Any, complaint: Complaint) -> None:
 def answer(actor: Any, *, complaint: Complaint, findings: str, told: str) -> Complaint:
     """What we found and what we told them: both stand in the register from then on."""
     wrong = {}
-    if not findings.strip():
+    if is_blank(findings):
         wrong["findings"] = _("Write down what you found out.")
-    if not told.strip():
+    if is_blank(told):
         wrong["told"] = _("Write down what was done and what they were told.")
     if wrong:
         raise ValidationError(wrong)

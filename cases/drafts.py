@@ -1,20 +1,17 @@
 """What somebody wants to say, before it is stored: who speaks, what, and whether it can be stored at all."""
 
-import unicodedata
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from config.security import audit
+from config.security.normal import is_blank
 
 LONGEST_BODY = 10_000
 LONGEST_CHOICE = 80
 MOST_ATTACHMENTS = 10
 BIGGEST_SEQ = 2**31 - 1
-# Seen by nobody: controls, format marks such as U+200B, spaces, marks on no letter, and letters drawn as nothing.
-UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
-BLANK_LETTERS = frozenset("\N{HANGUL FILLER}\N{HALFWIDTH HANGUL FILLER}\N{BRAILLE PATTERN BLANK}\u115f\u1160")
 STAFF_KINDS = frozenset({"note", "whisper"})
 
 TRANSIENT = frozenset({"out_of_order", "rate_limited", "unavailable"})
@@ -81,11 +78,6 @@ def storable(text: str) -> str:
     except UnicodeEncodeError:
         raise Refused("invalid", "The text holds a character that can't be stored.") from None
     return text
-
-
-def is_blank(text: str) -> bool:
-    """Whether whoever reads it would see nothing."""
-    return all(char in BLANK_LETTERS or unicodedata.category(char) in UNSEEN for char in text)
 
 
 def checked_body(body: Any, *, may_be_empty: bool = False) -> str:

@@ -13,6 +13,7 @@ from cases import rota
 from cases.models import Case, Escalation, Page, PagingContact, Rota
 from cases.rota import Plan, Stretch
 from config.security import normal
+from config.security.normal import is_blank
 from portal.access import require
 from portal.models import User
 
@@ -143,7 +144,7 @@ def keep_contact(actor: User, *, phone: str) -> PagingContact:
 
 def _dialled(phone: str) -> str:
     """A number in E.164 form."""
-    if not phone.strip():
+    if is_blank(phone):
         return ""
     number = normal.phone(phone)
     if not number.startswith("+") or not FEWEST_DIGITS <= len(number) - 1 <= MOST_DIGITS:

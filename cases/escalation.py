@@ -20,6 +20,7 @@ from cases.models import Case, Clock, Escalation, EscalationPolicy, Page
 from cases.models.escalation import LANES, TIERS
 from cases.people import shown_name
 from config.business_day import zone_in_force
+from config.security.normal import is_blank
 from config.security.redaction import redact
 from portal.access import System, allowed, require
 from portal.models import User
@@ -70,9 +71,9 @@ def _refuse_half_said(lane: str, why: str, symptoms: str, tier: int | None) -> N
         wrong["lane"] = _("Choose who is called.")
     if tier not in (None, 2, 3):
         wrong["lane"] = _("A case is handed up to tier 2 or 3.")
-    if not why.strip():
+    if is_blank(why):
         wrong["why"] = _("Say why.")
-    if lane == "clinical" and not symptoms.strip():
+    if lane == "clinical" and is_blank(symptoms):
         wrong["symptoms"] = _("Write down the symptoms: whoever is called decides by them.")
     if wrong:
         raise ValidationError(wrong)
@@ -184,7 +185,7 @@ def stand_down(actor: Any, *, escalation: Escalation, outcome: str) -> Escalatio
 
 def _end(actor: Any, escalation: Escalation, state: str, outcome: str, missing: str) -> Escalation:
     require(actor, "cases.escalate", escalation)
-    if not outcome.strip():
+    if is_blank(outcome):
         raise ValidationError({"outcome": missing})
     with transaction.atomic():
         held = _locked(escalation)

@@ -8,8 +8,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from cases.customer_drafts import LONGEST_BODY, LONGEST_SUBJECT
-from cases.drafts import is_blank
 from cases.models import Reason
+from config.security.normal import is_blank
 from portal.choices import choose_from
 
 

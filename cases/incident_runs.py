@@ -20,6 +20,7 @@ from kombu.exceptions import OperationalError
 from cases import cases, conversations, incidents
 from cases.drafts import Refused
 from cases.models import Case, Incident, IncidentOutcome, IncidentRun
+from config.security.normal import is_blank
 from portal import consent, contact_holds
 from portal.access import require
 from portal.models import Caregiver, Patient, User
@@ -35,14 +36,14 @@ def say_to_all(actor: User, *, incident: Incident, words: str, words_es: str = "
     """Begin to say the same in every case that is open under the incident; in Spanish to those who speak it,
     where that is given. The same words said again reach those alone who have not heard them.
     """
-    if not words.strip():
+    if is_blank(words):
         raise ValidationError(_("Write what they should know, and when they hear from us next."))
     return _begin(actor, incident, "say", words, words_es)
 
 
 def resolve(actor: User, *, incident: Incident, next_step: str) -> IncidentRun:
     """Begin to close every case under it through the gate, and its own last. It goes on while one is refused."""
-    if not next_step.strip():
+    if is_blank(next_step):
         raise ValidationError({"next_step": _("Say what comes next, or that nothing does.")})
     return _begin(actor, incident, "resolve", next_step)
 

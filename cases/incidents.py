@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from cases import cases, kin, outreach
 from cases.models import Case, Incident, Reason
 from config.security import audit
+from config.security.normal import is_blank
 from config.security.redaction import redact
 from portal.access import require
 from portal.models import Order, Patient, Shipment
@@ -117,9 +118,9 @@ def _refuse_twin(title: str) -> None:
 
 def _refuse(title: str, cause: str, people: list[int]) -> None:
     wrong = {}
-    if not title.strip():
+    if is_blank(title):
         wrong["title"] = _("Give it a name that everybody at the desk will know it by.")
-    if not cause.strip():
+    if is_blank(cause):
         wrong["cause"] = _("Say what happened.")
     if wrong:
         raise ValidationError(wrong)

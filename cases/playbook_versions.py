@@ -20,6 +20,7 @@ from cases import playbook_checks
 from cases.cases import Conflict
 from cases.models import Playbook, PlaybookVersion
 from cases.people import shown_name
+from config.security.normal import is_blank
 from portal.access import System, require
 from portal.models import User
 
@@ -67,7 +68,7 @@ def submit(actor: Any, *, version: PlaybookVersion, revision: int, note: str) ->
     with transaction.atomic():
         held = _locked(version, revision, "draft")
         _refuse_problems(held)
-        if not note.strip():
+        if is_blank(note):
             raise ValidationError({"note": _("Say in a sentence what is new.")})
         held.state, held.note = "review", note.strip()
         held.submitted_by, held.submitted_at = _person(actor), timezone.now()

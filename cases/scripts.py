@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from cases import facts, wording
 from cases.models import Case, Message, OpeningScript
+from config.security.normal import is_blank
 from portal.access import require
 from portal.levels import IDENTIFIED
 
@@ -47,7 +48,7 @@ def check(script: OpeningScript) -> None:
 
 
 def _wrong(part: str, text: str) -> str:
-    if not text.strip():
+    if is_blank(text):
         return _("Every opening has this part.")
     if unknown := facts.unknown_in(text):
         return _("There is no such fact: %(names)s.") % {"names": ", ".join(unknown)}

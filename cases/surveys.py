@@ -24,6 +24,7 @@ from cases.models import (
     SurveyInvitation,
 )
 from config.security import audit
+from config.security.normal import is_blank
 from config.security.redaction import redact
 from portal import consent, one_time
 from portal.access import FLOOR, System, require
@@ -219,7 +220,7 @@ def waits_for_lead(case: Case) -> SurveyFollowUp | None:
 def see_to(actor: Any, *, case: Case, note: str) -> SurveyFollowUp:
     """A lead has followed up on a case's low score; ``note`` says what came of it."""
     require(actor, "floor.manage", case)
-    if not note.strip():
+    if is_blank(note):
         raise ValidationError({"note": _("Say what came of it.")})
     with transaction.atomic():
         rows = SurveyFollowUp.objects.select_for_update(of=("self",))

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.security import audit
+from config.security.normal import is_blank
 from portal import account_mail, signals
 from portal.access import PERMISSIONS, STAFF_REALM, require
 from portal.levels import emergency_of, rules
@@ -73,7 +74,7 @@ def review(actor: User, *, access: EmergencyAccess, justified: bool, note: str) 
     require(actor, "break_glass.review")
     if actor.pk == access.user_id:
         raise PermissionDenied("break_glass.review")
-    if not note.strip():
+    if is_blank(note):
         raise ValidationError({"note": _("Say what you found.")})
     with transaction.atomic():
         held: EmergencyAccess = EmergencyAccess.objects.select_for_update(of=("self",)).get(pk=access.pk)

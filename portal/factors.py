@@ -14,6 +14,7 @@ from django_otp.oath import TOTP
 from django_otp_webauthn.models import WebAuthnCredential
 
 from config.security import audit
+from config.security.normal import is_blank
 from config.security.throttle import Limit, forget, give_back, take
 from portal import account_mail, invitations, one_time, sessions
 from portal.access import STAFF_REALM, require_over
@@ -248,7 +249,7 @@ def reset(actor: Any, *, user: User, reason: str) -> None:
     by an invitation to theirs. Nobody resets their own, or those of somebody who stands as high.
     """
     require_over(actor, "users.reset_factor", user)
-    if not reason.strip():
+    if is_blank(reason):
         raise ValueError("A reason is wanted.")
     with transaction.atomic(), audit.acting(reason=reason):
         for held in (TotpDevice, WebAuthnCredential, RecoveryCode):

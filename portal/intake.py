@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.business_day import business_day
 from config.security import audit
+from config.security.normal import is_blank
 from portal import duplicates, numbers
 from portal.access import allowed, require
 from portal.duplicates import Facts, Match
@@ -192,7 +193,7 @@ def set_up(actor: Any, *, referral: Referral) -> Referral:
 @transaction.atomic
 def decline(actor: Any, *, referral: Referral, because: str) -> Referral:
     """We can't serve them; ``because`` is told to whoever sent it."""
-    if not because.strip():
+    if is_blank(because):
         raise ValidationError({"because": _("Say why, in words the prescriber can act on.")})
     held = _held(actor, referral)
     held.state, held.declined_because, held.settled_at = "declined", because.strip()[:200], timezone.now()

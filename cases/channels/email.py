@@ -13,9 +13,9 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from cases.drafts import is_blank
 from cases.models import Message
 from config.integrations import mail
+from config.security.normal import is_blank
 from portal import consent, contact_holds
 from portal.models import Patient
 

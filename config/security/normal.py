@@ -6,6 +6,9 @@ import unicodedata
 import phonenumbers
 
 NOT_ALNUM = re.compile(r"[^0-9A-Z]")
+# Seen by nobody: controls, format marks such as U+200B, spaces, marks on no letter, and letters drawn as nothing.
+UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
+BLANK_LETTERS = frozenset("\N{HANGUL FILLER}\N{HALFWIDTH HANGUL FILLER}\N{BRAILLE PATTERN BLANK}\u115f\u1160")
 
 
 def email(value: str) -> str:
@@ -36,3 +39,8 @@ def identity(value: str) -> str:
     """``last name|birth date`` as one value."""
     last, _, born = value.rpartition("|")
     return f"{name(last)}|{born}"
+
+
+def is_blank(text: str) -> bool:
+    """Whether whoever reads it would see nothing."""
+    return all(char in BLANK_LETTERS or unicodedata.category(char) in UNSEEN for char in text)

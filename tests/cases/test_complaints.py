@@ -64,13 +64,19 @@ def test_it_is_acknowledged_and_answered_once(agent: User) -> None:
 def test_an_answer_without_findings_is_none(agent: User) -> None:
     complaint = entered(agent)
     with pytest.raises(ValidationError) as wrong:
-        complaints.answer(agent, complaint=complaint, findings=" ", told="")
+        complaints.answer(agent, complaint=complaint, findings="\N{ZERO WIDTH SPACE}", told="")
     assert set(wrong.value.message_dict) == {"findings", "told"}
 
 
 def test_half_a_complaint_says_what_is_missing(agent: User) -> None:
     with pytest.raises(ValidationError) as wrong:
-        entered(agent, summary=" ", kind="x", complainant="", received_on=business_day() + timedelta(days=2))
+        entered(
+            agent,
+            summary="\N{ZERO WIDTH SPACE}",
+            kind="x",
+            complainant="",
+            received_on=business_day() + timedelta(days=2),
+        )
     assert set(wrong.value.message_dict) == {"summary", "kind", "complainant", "received_on"}
 
 

@@ -96,7 +96,7 @@ def test_what_identifies_is_taken_out_of_what_is_written(agent):
 @pytest.mark.parametrize(
     ("changed", "field", "words"),
     [
-        ({"symptoms": "  "}, "symptoms", "Write down the symptoms"),
+        ({"symptoms": "\N{ZERO WIDTH SPACE}"}, "symptoms", "Write down the symptoms"),
         ({"why": ""}, "why", "Say why"),
         ({"lane": "upstairs"}, "lane", "Choose who is called"),
         ({"tier": 1}, "lane", "tier 2 or 3"),
@@ -243,7 +243,7 @@ def test_without_an_outcome_nothing_ends(agent):
     clinical_desk()
     made = clinical(agent)
     with pytest.raises(ValidationError, match="what was decided"):
-        rules.resolve(agent, escalation=made, outcome=" ")
+        rules.resolve(agent, escalation=made, outcome="\N{ZERO WIDTH SPACE}")
     made.refresh_from_db()
     assert made.state == "paging"
 

@@ -130,7 +130,7 @@ def test_bad_incidents_say_why_and_open_nothing(lead: User, reason: Reason) -> N
     with pytest.raises(ValidationError, match="Nobody is touched"):
         incidents.declare(lead, title="x", cause="y", reason=reason, scope=Scope(lot="none"))
     with pytest.raises(ValidationError) as wrong:
-        incidents.declare(lead, title=" ", cause="", reason=reason, scope=Scope(lot="L9"))
+        incidents.declare(lead, title="\N{ZERO WIDTH SPACE}", cause="", reason=reason, scope=Scope(lot="L9"))
     assert set(wrong.value.message_dict) == {"title", "cause"}
     assert not Case.objects.exists()
     with pytest.raises(PermissionDenied):

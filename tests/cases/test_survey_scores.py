@@ -32,7 +32,7 @@ def test_a_low_score_calls_the_teams_lead_until_they_saw_to_it(survey: Survey) -
     with pytest.raises(PermissionDenied):
         surveys.see_to(UserFactory(roles=["agent"]), case=asked.case, note="Called.")
     with pytest.raises(ValidationError):
-        surveys.see_to(other, case=asked.case, note=" ")
+        surveys.see_to(other, case=asked.case, note="\N{ZERO WIDTH SPACE}")
     surveys.see_to(other, case=asked.case, note="Called, it is solved.")
     assert surveys.waits_for_lead(asked.case) is None
     with pytest.raises(ValidationError):

@@ -107,7 +107,7 @@ def test_it_stands_on_the_case(line: Line) -> None:
 def test_somebody_else_judges_it_once_with_a_note(line: Line) -> None:
     access, supervisor = broken(line), factories.UserFactory(roles=["supervisor"])
     with pytest.raises(ValidationError):
-        emergency.review(supervisor, access=access, justified=True, note=" ")
+        emergency.review(supervisor, access=access, justified=True, note="\N{ZERO WIDTH SPACE}")
     emergency.review(supervisor, access=access, justified=False, note="There was no ambulance.")
     access.refresh_from_db()
     assert (access.state, access.reviewed_by) == ("not_justified", supervisor)
