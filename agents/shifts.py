@@ -20,6 +20,7 @@ from cases import cases, conversations
 from cases.cases import Conflict
 from cases.models import Case, Conversation
 from config.security import audit
+from config.sweeps import each
 from portal.access import PERMISSIONS, STAFF_REALM, System, require
 from portal.models import User
 
@@ -184,7 +185,7 @@ def sweep() -> int:
     now = timezone.now()
     over = Shift.objects.filter(handed_over_at=None, end__lte=now, end__gt=now - timedelta(days=1))
     left = over.exclude(user__presence__state__in=presence.HERE).select_related("user")
-    return sum(_hand_over_for(shift) for shift in list(left[:AT_ONCE]))
+    return each(_hand_over_for, list(left[:AT_ONCE]))
 
 
 def _hand_over_for(shift: Shift) -> bool:

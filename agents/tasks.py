@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from agents import assignment, presence, sending, shifts, side
+from config.sweeps import each
 
 SCHEDULE = {
     "agents.tasks.sweep_presence": 15,
@@ -40,7 +41,7 @@ def release_held(held_id: int) -> bool:
 @shared_task
 def release_due() -> int:
     """Send what is due, also where its own task was lost. Gives how many went out."""
-    return sum(sending.release(pk) for pk in sending.due())
+    return each(sending.release, sending.due())
 
 
 @shared_task
@@ -52,4 +53,4 @@ def send_side_mail(message_id: int) -> bool:
 @shared_task
 def send_side_mails() -> int:
     """Send what waits, also where its own task was lost. Gives how many went out."""
-    return sum(side.send(pk) for pk in side.due())
+    return each(side.send, side.due())

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import takewhile
 
 from django.conf import settings
 from django.db import transaction
@@ -17,6 +18,7 @@ from cases.channels import email, sms
 from cases.models import Conversation, Message, Notice
 from config.integrations import mail
 from config.integrations.breaker import PartnerDown, PartnerRefuses
+from config.sweeps import each
 from portal import consent, contact_holds
 from portal.access import System
 from portal.models import Patient
@@ -110,12 +112,8 @@ def due() -> list[int]:
 
 def send_due() -> int:
     """Send what is due, until ``SWEEP`` seconds are over: a partner who is slow keeps no worker from other work."""
-    ends, sent = time.monotonic() + SWEEP, 0
-    for pk in due():
-        if time.monotonic() > ends:
-            break
-        sent += send(pk)
-    return sent
+    ends = time.monotonic() + SWEEP
+    return each(send, takewhile(lambda _: time.monotonic() <= ends, due()))
 
 
 def soon(message_ids: list[int]) -> None:

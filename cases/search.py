@@ -265,7 +265,7 @@ def _found(actor: Any, ordered: Cases, query: Query, after: str, most: int) -> I
     if not words_of(query.text):
         yield from ordered[:most]
         return
-    lately = _lately(actor, after)
+    lately = _lately(ordered)
     for place in PLACES:
         yield from _of_place(place(query.text), ordered, query, lately, most)
     if not query.phrases:
@@ -294,10 +294,9 @@ def _message(text: str) -> Place:
 PLACES = (_subject, _message)
 
 
-def _lately(actor: Any, after: str) -> datetime | None:
-    """When the last of RECENT cases was spoken of, from ``after`` on; None where there are no more than these."""
-    cases = _beyond(Case.objects.visible_to(actor), after).order_by("-last_contact_at", "-pk")
-    return cases.values_list("last_contact_at", flat=True)[RECENT : RECENT + 1].first()
+def _lately(ordered: Cases) -> datetime | None:
+    """When the last of the newest RECENT was spoken of; None where there are no more than these."""
+    return ordered.values_list("last_contact_at", flat=True)[RECENT : RECENT + 1].first()
 
 
 def _of_place(place: Place, ordered: Cases, query: Query, lately: datetime | None, most: int) -> list[Case]:

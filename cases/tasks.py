@@ -15,6 +15,7 @@ from cases import (
     snoozing,
     survey_sending,
 )
+from config.sweeps import each
 
 SCHEDULE = {
     "cases.tasks.wake_due_cases": 15,
@@ -52,7 +53,7 @@ def send_due_notices() -> int:
 @shared_task(name="cases.tasks.send_due_surveys")
 def send_due_surveys() -> int:
     """Ask after cases that were closed a while ago. Gives how many went out."""
-    return sum(survey_sending.send(pk) for pk in survey_sending.due())
+    return each(survey_sending.send, survey_sending.due())
 
 
 @shared_task(name="cases.tasks.count_canned_uses")
@@ -70,15 +71,25 @@ def send_page(page_id: int) -> bool:
 @shared_task(name="cases.tasks.climb_escalations")
 def climb_escalations() -> int:
     """Pages whose task was lost, steps nobody answered, escalations whose time is over. Gives how many moved."""
-    ran_out = sum(escalation.run_out(pk) for pk in escalation.running_out())
-    climbed = sum(paging.advance(pk) for pk in paging.due_steps())
-    return ran_out + climbed + sum(paging.send(pk) for pk in paging.due_pages())
+    return each(lambda sweep: sweep(), (_run_out, _climb, _page))
+
+
+def _run_out() -> int:
+    return each(escalation.run_out, escalation.running_out())
+
+
+def _climb() -> int:
+    return each(paging.advance, paging.due_steps())
+
+
+def _page() -> int:
+    return each(paging.send, paging.due_pages())
 
 
 @shared_task(name="cases.tasks.climb_forgotten")
 def climb_forgotten() -> int:
     """Cases whose clock ran out while nobody was there to hear of it. Gives how many went up."""
-    return sum(escalation.climb(case, clock=kind) is not None for case, kind in escalation.forgotten())
+    return each(lambda found: escalation.climb(found[0], clock=found[1]), escalation.forgotten())
 
 
 @shared_task(name="cases.tasks.warn_of_gaps")
@@ -126,4 +137,4 @@ def work_incident(run_id: int) -> int:
 @shared_task(name="cases.tasks.work_incidents")
 def work_incidents() -> int:
     """Go on with what a worker left. Gives how many cases were looked at."""
-    return sum(incident_runs.work(pk) for pk in incident_runs.unfinished())
+    return each(incident_runs.work, incident_runs.unfinished())

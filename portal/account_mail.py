@@ -19,6 +19,7 @@ from kombu.exceptions import OperationalError
 from config.integrations import mail, sms
 from config.integrations.breaker import PartnerDown, PartnerRefuses
 from config.security import normal
+from config.sweeps import each
 from portal import one_time
 from portal.models import AccountMail, Invitation, OneTimeSecret, Patient, User
 
@@ -240,7 +241,7 @@ def _hand_over(letter_id: int) -> None:
 def send_due() -> int:
     """Send every letter that waits. Gives how many went out."""
     waiting = AccountMail.objects.filter(sent_at=None, tries__lt=MOST_TRIES).order_by("created_at")
-    return sum(send(letter_id) for letter_id in waiting.values_list("pk", flat=True)[:AT_ONCE])
+    return each(send, waiting.values_list("pk", flat=True)[:AT_ONCE])
 
 
 def send(letter_id: int) -> bool:

@@ -28,6 +28,7 @@ from config.integrations import scanner
 from config.security.audit import acting
 from config.security.storage import NotStored, StorageFull
 from config.security.streams import Damaged, Readable
+from config.sweeps import each
 from portal import films, formats, signals
 from portal.access import System
 from portal.models import Document, Upload
@@ -102,8 +103,7 @@ def sweep() -> dict[str, int]:
     for document_id in due:
         process_upload.delay(document_id)
     expired = Upload.objects.filter(state=UploadState.OPEN, expires_at__lt=now)[:500]
-    for upload in expired:
-        _expire(upload)
+    each(_expire, expired)
     return {"picked_up": len(due), "expired": len(expired), "tidied": vault().tidy(24 * 3600)}
 
 

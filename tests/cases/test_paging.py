@@ -155,6 +155,23 @@ def test_a_page_says_a_number_and_a_lane_and_nothing_else(night, companies):
         assert not any(word in text for word in ("Quarrington", "Vexley", "Wheezing", "breath", "lips"))
 
 
+def test_what_breaks_in_one_escalation_keeps_nobody_else_from_being_called(night, companies, monkeypatch):
+    clinical_desk()
+    broken, sound = escalated(), escalated()
+    advance = paging.advance
+
+    def breaks(pk):
+        if pk == broken.pk:
+            raise RuntimeError("What stands there can't be read.")
+        return advance(pk)
+
+    monkeypatch.setattr(paging, "advance", breaks)
+    with pytest.raises(RuntimeError):
+        minutes(night, 10)
+    assert names(sound, 2) == ["Dana Second"]
+    assert sound.pages.filter(step=2, channel="sms", state="sent").exists()
+
+
 def test_a_doubled_run_sends_once(night, companies):
     clinical_desk()
     made = escalated()
