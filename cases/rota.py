@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cases import calendars
 from cases.calendars import Hours
 from cases.models import Rota, RotaLayer, RotaMember, RotaOverride
-from portal.access import allowed, require
-from portal.models import User
+from portal.access import PERMISSIONS, allowed, require
+from portal.models import RoleGrant, User
 
 A_DAY = timedelta(days=1)
 LONGEST_LOOK = timedelta(days=100)
@@ -44,7 +44,7 @@ class Layer:
     begins_on: date
     hand_over_at: time
     turn_days: int
-    people: tuple[User, ...]
+    people: tuple[User | None, ...]  # None: somebody's turn who can't acknowledge a page any more
     hours: tuple[tuple[int | None, time, time], ...] = ()
 
     def serving(self, at: datetime) -> User | None:
@@ -55,8 +55,7 @@ class Layer:
         if at < self.moment(day, self.hand_over_at):
             day -= A_DAY
         turn = (day - self.begins_on).days // self.turn_days
-        person = self.people[turn % len(self.people)] if turn >= 0 else None
-        return person if person is not None and person.is_active else None
+        return self.people[turn % len(self.people)] if turn >= 0 else None
 
     def edges(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """Every moment of a time at which this layer may change."""
@@ -137,7 +136,7 @@ class Plan:
 
 
 def _covers(override: RotaOverride, at: datetime) -> bool:
-    return override.starts_at <= at < override.ends_at and override.user.is_active
+    return override.starts_at <= at < override.ends_at
 
 
 def _without_first(serving: list[User | None]) -> list[User | None]:
@@ -148,7 +147,7 @@ def _without_first(serving: list[User | None]) -> list[User | None]:
 
 # --- asked of a rota ---------------------------------------------------------------------------------
 def plan(rota: Rota) -> Plan:
-    """The rota with all it takes to reckon, in six queries at most."""
+    """The rota with all it takes to reckon, in seven queries at most."""
     return plans(Rota.objects.filter(pk=rota.pk))[0]
 
 
@@ -158,22 +157,30 @@ def plans(rotas: Any) -> list[Plan]:
     layers = RotaLayer.objects.prefetch_related(Prefetch("members", people), "restrictions")
     stand_ins = RotaOverride.objects.select_related("user").order_by("-pk")
     found = rotas.prefetch_related(Prefetch("layers", layers), Prefetch("overrides", stand_ins))
-    office = calendars.supplier()
-    return [_reckoned(rota, None if rota.around_the_clock else office) for rota in found]
+    office, able = calendars.supplier(), _able()
+    return [_reckoned(rota, None if rota.around_the_clock else office, able) for rota in found]
 
 
-def _reckoned(rota: Rota, hours: Hours | None) -> Plan:
-    layers = tuple(_layer(rota, layer) for layer in rota.layers.all())
-    return Plan(rota, layers, tuple(rota.overrides.all()), hours)
+def _able() -> set[int]:
+    """Who can acknowledge a page now: of anybody else a turn is a gap."""
+    grants = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    held = RoleGrant.objects.filter(grants, role__in=PERMISSIONS["pages.acknowledge"], user__is_active=True)
+    return set(held.values_list("user", flat=True))
 
 
-def _layer(rota: Rota, layer: RotaLayer) -> Layer:
+def _reckoned(rota: Rota, hours: Hours | None, able: set[int]) -> Plan:
+    layers = tuple(_layer(rota, layer, able) for layer in rota.layers.all())
+    overrides = tuple(one for one in rota.overrides.all() if one.user_id in able)
+    return Plan(rota, layers, overrides, hours)
+
+
+def _layer(rota: Rota, layer: RotaLayer, able: set[int]) -> Layer:
     return Layer(
         ZoneInfo(layer.time_zone or rota.time_zone),
         layer.begins_on,
         layer.hand_over_at,
         layer.turn_days,
-        tuple(member.user for member in layer.members.all()),
+        tuple(member.user if member.user_id in able else None for member in layer.members.all()),
         tuple((rule.weekday, rule.from_time, rule.until_time) for rule in layer.restrictions.all()),
     )
 

@@ -48,6 +48,19 @@ def test_people_take_turns_and_hand_over_at_their_hour():
     assert names(of, "2026-03-09T08:00") == ["Ben"]
 
 
+def test_whoever_lost_the_role_is_called_to_nothing_and_leaves_a_gap():
+    of, gone = rota(), clinician("Ana")
+    layer(of, gone, clinician("Ben"))
+    gone.role_grants.all().delete()
+    assert names(of, "2026-03-02T08:00") == []
+    assert names(of, "2026-03-09T08:00") == ["Ben"]
+    assert gap_list(of, "2026-03-02T08:00", "2026-03-10T08:00") == [("02 08:00", "09 08:00")]
+    RotaOverride.objects.create(
+        rota=of, user=gone, starts_at=local("2026-03-09T09:00"), ends_at=local("2026-03-09T12:00")
+    )
+    assert names(of, "2026-03-09T10:00") == ["Ben"]
+
+
 def test_before_the_first_turn_nobody_is_on_duty():
     of = rota()
     layer(of, clinician("Ana"), begins_on=date(2026, 3, 2))
@@ -200,7 +213,7 @@ def test_a_rota_is_read_in_as_many_queries_as_it_has_tables(django_assert_max_nu
     of = rota()
     for rank in range(1, 6):
         serves(layer(of, *(clinician() for _ in range(4)), rank=rank), "00:00", "12:00")
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         rules.gaps(of, local("2026-03-02T00:00"), local("2026-03-16T00:00"))
 
 
