@@ -98,9 +98,9 @@ def hand_back(actor: User | System, served: QuerySet[Conversation]) -> int:
     found = list(served.select_related("case").order_by("accepted_at"))
     for conversation in found:
         owner = conversation.agent_id
-        conversations.release(actor, conversation=conversation)
+        conversations.release(actor, conversation=conversation, held_by=owner)
         if conversation.case is not None and conversation.case.owner_id == owner:
-            cases.release(actor, case=conversation.case)
+            cases.release(actor, case=conversation.case, held_by=owner)
     return len(found)
 
 
@@ -159,7 +159,7 @@ def release_cases(owned: QuerySet[Case]) -> int:
     """Put open cases back where everybody sees them."""
     found = list(owned.exclude(state="closed").order_by("pk")[:AT_ONCE])
     for case in found:
-        cases.release(SWEEPER, case=case)
+        cases.release(SWEEPER, case=case, held_by=case.owner_id)
     return len(found)
 
 

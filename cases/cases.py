@@ -117,11 +117,13 @@ def assign(actor: Any, *, case: Case, to: User, version: int | None = None) -> C
     return case
 
 
-def release(actor: Any, *, case: Case, version: int | None = None) -> Case:
-    """Put a case back where everybody sees it."""
+def release(actor: Any, *, case: Case, version: int | None = None, held_by: int | None = None) -> Case:
+    """Put a case back where everybody sees it; with ``held_by`` only while this user still owns it."""
     require(actor, "cases.assign", case)
     with transaction.atomic():
         case = locked(case, version)
+        if held_by not in (None, case.owner_id):
+            return case
         case.owner = None
         save(case, "owner")
         record(actor, case, "released")

@@ -200,12 +200,12 @@ def _take_case(actor: User, conversation: Conversation) -> None:
     sla.event(cases.locked(case), "acknowledged", actor=actor)
 
 
-def release(actor: Any, *, conversation: Conversation) -> Conversation:
-    """Put a chat back into the line, at the place it had."""
+def release(actor: Any, *, conversation: Conversation, held_by: int | None = None) -> Conversation:
+    """Put a chat back into the line, at the place it had; with ``held_by`` only while this user still serves it."""
     require(actor, "chat.serve", conversation)
     with transaction.atomic():
         found = _locked(conversation)
-        if found.state in SERVED:
+        if found.state in SERVED and held_by in (None, found.agent_id):
             _to_line(found)
             _tell(found, _in_words(found, "released", ""))
             announce(found)

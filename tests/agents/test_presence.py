@@ -9,8 +9,9 @@ from django.utils import timezone
 from agents import presence
 from agents.models import AgentPresence, RoutingRules
 from agents.tasks import sweep_presence
+from cases import conversations
 from cases.cases import Conflict
-from cases.models import Conversation
+from cases.models import Case, Conversation
 from portal.models import User, UserSession
 from tests.factories import CaseFactory, ConversationFactory, UserFactory
 
@@ -182,3 +183,22 @@ def test_the_figures_are_the_floors_own() -> None:
     UserSession.objects.create(user=quiet, key_digest="k", last_used_at=timezone.now() - timedelta(hours=1))
     sweep_presence()
     assert states(quiet, gone) == ["online", "offline"]
+
+
+def test_what_a_colleague_took_meanwhile_is_not_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the reading and the lock: here the first chat's release hands the second one on."""
+    leaver, colleague = agent_who(), agent_who()
+    first, second = chat_of(leaver), chat_of(leaver)
+    release = conversations.release
+
+    def hands_on(*args: object, **kwargs: object) -> Conversation:
+        Conversation.objects.filter(pk=second.pk).update(agent=colleague)
+        Case.objects.filter(pk=second.case_id).update(owner=colleague)
+        return release(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(conversations, "release", hands_on)
+    presence.hand_back(presence.SWEEPER, presence.served_by([leaver]))
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.state, first.agent, first.case.owner) == ("queued", None, None)
+    assert (second.state, second.agent, second.case.owner) == ("open", colleague, colleague)
