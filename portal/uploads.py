@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _
 from config.security.storage import StorageFull, Vault
 from config.security.streams import InPieces
 from portal import owners
-from portal.access import STAFF_REALM, System, require
+from portal.access import STAFF_REALM, System, allowed, require
 from portal.formats import EXTENSIONS
 from portal.models import Document, Order, Patient, Upload, User
 from portal.models.documents import DocumentKind, DocumentState, Refusal, UploadState
@@ -98,9 +98,12 @@ def begin(
 ) -> Upload:
     """Take up a file of ``size`` bytes for a patient or for what ``owner_ref`` names.
 
-    Raises UploadRefused with what to tell the person, PermissionDenied where it is not theirs to send.
+    Raises UploadRefused with what to tell the person, PermissionDenied where it is not theirs to send,
+    Order.DoesNotExist where the order is not that patient's.
     """
     _require_owner(actor, patient, owner_ref)
+    if order is not None and (patient is None or order.patient_id != patient.pk):
+        raise Order.DoesNotExist
     _refuse_announced(actor, kind, size)
     user = actor if isinstance(actor, User) else None
     with transaction.atomic():
@@ -173,7 +176,10 @@ def abandon(actor: Any, ref: uuid.UUID | str) -> Upload:
 
 
 def find(actor: Any, ref: uuid.UUID | str, *, lock: bool = False) -> Upload:
-    """The upload, if it was this actor who began it or its owner lets them. Raises Upload.DoesNotExist."""
+    """The upload, if this actor began it (or its owner lets them) and may still send files there.
+
+    Raises Upload.DoesNotExist.
+    """
     uploads = Upload.objects.select_for_update(of=("self",)) if lock else Upload.objects.all()
     upload: Upload = uploads.get(ref=ref)
     if isinstance(actor, System) or _may_go_on(actor, upload):
@@ -185,7 +191,8 @@ def unfinished(actor: Any) -> list[Upload]:
     """What this person began and has not finished, so that a page can offer to go on."""
     if not isinstance(actor, User):
         return []
-    return list(Upload.objects.filter(uploaded_by=actor, state=UploadState.OPEN).order_by("created_at"))
+    begun = Upload.objects.filter(uploaded_by=actor, state=UploadState.OPEN).order_by("created_at")
+    return [upload for upload in begun.select_related("patient") if _may_go_on(actor, upload)]
 
 
 def largest(kind: str) -> int:
@@ -316,8 +323,17 @@ def _may_go_on(actor: Any, upload: Upload) -> bool:
     if isinstance(actor, System):
         return upload.uploaded_by_id is None
     if upload.uploaded_by_id is not None:
-        return isinstance(actor, User) and actor.is_active and actor.pk == upload.uploaded_by_id
+        return (
+            isinstance(actor, User) and actor.pk == upload.uploaded_by_id and _may_still_send(actor, upload)
+        )
     return bool(upload.owner_ref) and owners.reaches(actor, upload.owner_ref)
+
+
+def _may_still_send(actor: User, upload: Upload) -> bool:
+    """A right that was taken back or ran out since ends what was begun by it."""
+    if upload.patient is not None:
+        return allowed(actor, "uploads.create", upload.patient)
+    return allowed(actor, "uploads.create") and owners.reaches(actor, upload.owner_ref)
 
 
 def _require_unfinished(upload: Upload) -> None:

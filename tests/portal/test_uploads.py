@@ -13,9 +13,9 @@ from django.db import connection
 from django.utils import timezone
 
 from config.security import storage
-from portal import inspection, owners, uploads
+from portal import caregivers, inspection, owners, uploads
 from portal.access import System
-from portal.models import Document, Patient, Upload, User
+from portal.models import Caregiver, Document, Order, Patient, Upload, User
 from portal.uploads import CHUNK_MOST, Closed, NoRoom, OutOfStep, QuotaUsed, TooLarge, UploadRefused
 from tests import factories
 from tests.files import picture
@@ -212,6 +212,57 @@ def test_a_stranger_cannot_send_files_to_a_patient(patient: Patient) -> None:
 def test_caregivers_and_the_desk_can(patient: Patient) -> None:
     for actor in (factories.caregiver_of(patient).user, factories.UserFactory(roles=["agent"])):
         assert begin(patient, 100, actor=actor).patient == patient
+
+
+def revoked(caregiver: Caregiver) -> None:
+    caregivers.revoke(caregiver.patient.user, caregiver=caregiver)
+
+
+def run_out(caregiver: Caregiver) -> None:
+    Caregiver.objects.filter(pk=caregiver.pk).update(expires_at=timezone.now() - timedelta(days=1))
+
+
+@pytest.mark.parametrize("end", [revoked, run_out])
+def test_a_caregiver_whose_right_ended_cannot_go_on(patient: Patient, end: Any) -> None:
+    caregiver = factories.caregiver_of(patient)
+    upload, sent = (begin(patient, 100, actor=caregiver.user) for _ in range(2))
+    send(caregiver.user, sent, bytes(100))
+    end(caregiver)
+    user = User.objects.get(pk=caregiver.user.pk)
+    assert uploads.unfinished(user) == []
+    with pytest.raises(Upload.DoesNotExist):
+        uploads.add_chunk(user, upload.ref, offset=0, data=bytes(100))
+    with pytest.raises(Upload.DoesNotExist):
+        uploads.finish(user, sent.ref)
+    assert not Document.objects.filter(patient=patient).exists()
+
+
+def test_staff_who_lost_the_role_cannot_go_on(patient: Patient) -> None:
+    agent = factories.UserFactory(roles=["agent"])
+    upload = begin(patient, 100, actor=agent)
+    agent.role_grants.all().delete()
+    agent = User.objects.get(pk=agent.pk)
+    assert uploads.unfinished(agent) == []
+    with pytest.raises(Upload.DoesNotExist):
+        uploads.add_chunk(agent, upload.ref, offset=0, data=bytes(100))
+
+
+def test_somebody_who_left_a_conversation_cannot_go_on(monkeypatch, user: User) -> None:
+    inside = {"yes"}
+    monkeypatch.setitem(owners.OWNERS, "conversation", lambda actor, ref: bool(inside))
+    upload = uploads.begin(user, kind="other", filename="a.jpg", size=100, owner_ref="conversation:1")
+    assert uploads.find(user, upload.ref) == upload
+    inside.clear()
+    with pytest.raises(Upload.DoesNotExist):
+        uploads.find(user, upload.ref)
+
+
+def test_an_order_is_of_the_same_patient(patient: Patient) -> None:
+    agent = factories.UserFactory(roles=["agent"])
+    own, other = factories.OrderFactory(patient=patient), factories.OrderFactory()
+    assert begin(patient, 100, actor=agent, order=own).order == own
+    with pytest.raises(Order.DoesNotExist):
+        begin(patient, 100, actor=agent, order=other)
 
 
 class Guest:
