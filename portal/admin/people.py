@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
@@ -51,10 +52,12 @@ class UserAdmin(WorkshopAdmin):
     ordering = ("realm", "pk")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).prefetch_related("role_grants")
+        accounts = super().get_queryset(request).prefetch_related("role_grants")
+        return accounts.annotate(record=F("patient__pk"))
 
     def whose(self, obj: User) -> Any:
-        return None
+        """A patient's account tells of the patient as their record does."""
+        return obj.record  # type: ignore[attr-defined]
 
     @property
     def sealed(self) -> list[str]:

@@ -24,7 +24,9 @@ from tests.factories import (
     ReasonFactory,
     UserFactory,
     patient_user,
+    patient_with_user,
 )
+from tests.people import signed_in
 
 pytestmark = pytest.mark.django_db
 PAGES = [(model, page) for model, page in admin.site._registry.items()]
@@ -88,6 +90,23 @@ def test_unmasking_one_patient_shows_no_other_and_ends_by_itself(staff_client):
     session["unmasked"] = {f"portal.patient:{one.pk}": (timezone.now() - timedelta(seconds=1)).isoformat()}
     session.save()
     assert "Quarrington" not in client.get(address(Patient, "change", one.pk)).content.decode()
+
+
+def test_who_unmasked_a_patients_account_stands_on_the_patients_record(staff_client):
+    """R-SEC-3, R-SEC-4: each look at the account, with what was shown."""
+    client, patient = staff_client("supervisor"), patient_with_user()
+    client.post(address(User, "unmask", patient.user.pk), {"reason": "asked by telephone"})
+    assert patient.user.email in client.get(address(User, "change", patient.user.pk)).content.decode()
+    told = AccessEntry.objects.filter(actor=client.user, subjects__contains=[patient.pk])
+    assert set(told.values_list("kind", flat=True)) == {"unmask", "read"}
+    page = signed_in(patient.user).get(reverse("portal:record-access")).content.decode()
+    assert client.user.display_name in page
+
+
+def test_an_account_without_a_record_is_nobodys_on_the_trail(staff_client):
+    client, colleague = staff_client("supervisor"), UserFactory(roles=["agent"])
+    assert client.get(address(User, "change", colleague.pk)).status_code == 200
+    assert AccessEntry.objects.filter(actor=client.user, what="portal.user", subjects=[]).count() == 1
 
 
 def test_who_may_see_a_row_may_not_for_that_unmask_it(staff_client):
