@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from cases import cases as rules
-from cases import complaints, kin, moving, sla
+from cases import complaints, kin, moving, sla, snoozing
 from cases.belongings import BELONGINGS
 from cases.models import Case, CaseRules, Follower, Merge
 from portal.access import require
@@ -23,6 +23,7 @@ from portal.models import User
 
 PUT_BACK = ("state", "disposition", "waiting_on", "wake_only_then")
 MOMENTS = ("closed_at", "snoozed_until")
+TAKEN_UP = ("state", "waiting_on", "snoozed_until")
 ENDED = (*PUT_BACK, *MOMENTS, "merged_into", *moving.SHOWN)
 
 
@@ -39,9 +40,12 @@ def merge(actor: Any, *, into: Case, cases: Iterable[Case]) -> Case:
         _refuse_target(target)
         for case in sources:
             _refuse_source(held[case.pk], target)
+        asking = any(_asks(held[case.pk]) for case in sources)
         for case in sources:
             _go_over(actor, held[case.pk], target)
-        rules.save(target, "priority", "state", *moving.SHOWN)
+        woken = asking and _taken_up(target)
+        rules.save(target, "priority", *TAKEN_UP, *moving.SHOWN)
+        snoozing.heard([target.pk] if woken else [])
         _turn_clocks(actor, [held[case.pk] for case in sources], target)
     return target
 
@@ -94,11 +98,26 @@ def _go_over(actor: Any, case: Case, into: Case) -> None:
         kept=kept | _carry(case, into),
     )
     into.priority = min(into.priority, case.priority) if case.state != "closed" else into.priority
-    into.state = "open" if into.state == "waiting" and into.unread else into.state
     moving.recall_last(into)
     _end(case, into, now)
     rules.record(actor, case, "merged", {"to": into.number})
     rules.record(actor, into, "merged", {"from": case.number})
+
+
+def _asks(case: Case) -> bool:
+    """Whether its customer waits for an answer that we owe."""
+    return case.unread > 0 or (case.state in {"new", "open"} and moving.awaited(case) is not None)
+
+
+def _taken_up(case: Case) -> bool:
+    """What a customer's message does to a case that rests. Whether it woke it."""
+    if case.state == "waiting":
+        case.state = "open"
+        case.waiting_on = "" if case.waiting_on == "customer" else case.waiting_on
+    if case.snoozed_until is None or case.wake_only_then:
+        return False
+    case.snoozed_until = None
+    return True
 
 
 def _kept(case: Case, into: Case) -> dict[str, Any]:
@@ -165,7 +184,7 @@ def unmerge(actor: Any, *, case: Case) -> Case:
         case, into = held[case.pk], held[merge.into_id]
         if into.merged_into_id is not None:
             raise _wrong(_("Case %(number)s has been merged further: undo that first."), into)
-        _bring_back(case, into, merge.kept)
+        _bring_back(case, into, merge)
         merge.undone_at = timezone.now()
         merge.save(update_fields=["undone_at"])
         sla.event(case, "unmerged", actor=actor)
@@ -181,8 +200,8 @@ def unmerge(actor: Any, *, case: Case) -> Case:
 def _reply_clocks_apart(actor: Any, into: Case) -> None:
     """It goes on waiting for what its own customer said, since they said it, and for nothing else."""
     sla.event(into, "parted", actor=actor)
-    if into.unread:
-        sla.event(into, "customer_spoke", actor=actor, at=into.last_contact_at)
+    if since := moving.awaited(into):
+        sla.event(into, "customer_spoke", actor=actor, at=since)
     else:
         for kind in sla.RESPONSES:
             sla.finish(into, kind, actor=actor)
@@ -197,7 +216,8 @@ def _undoable(case: Case) -> Merge:
     return merge
 
 
-def _bring_back(case: Case, into: Case, kept: dict[str, Any]) -> None:
+def _bring_back(case: Case, into: Case, merge: Merge) -> None:
+    kept = merge.kept
     moving.move(kept["conversations"], of=into, to=case)
     Case.objects.filter(pk__in=kept["children"], parent=into).update(parent=case)
     into.followers.filter(user__in=kept["followers"]).delete()
@@ -205,7 +225,7 @@ def _bring_back(case: Case, into: Case, kept: dict[str, Any]) -> None:
     for one in BELONGINGS:
         if one.code in kept["belongings"]:
             one.back(case, into, kept["belongings"][one.code])
-    _stand_again(case, kept)
+    _stand_again(case, merge)
     into.priority = kept["priority"] if into.priority == case.priority else into.priority
     for each in (case, into):
         moving.recall_last(each)
@@ -213,12 +233,15 @@ def _bring_back(case: Case, into: Case, kept: dict[str, Any]) -> None:
     rules.save(into, "priority", *moving.SHOWN)
 
 
-def _stand_again(case: Case, kept: dict[str, Any]) -> None:
-    stood = kept["stood"]
+def _stand_again(case: Case, merge: Merge) -> None:
+    stood = merge.kept["stood"]
     for name in PUT_BACK:
         setattr(case, name, stood[name])
     for name in MOMENTS:
         setattr(case, name, stood[name] and parse_datetime(stood[name]))
     case.merged_into = None
-    if case.unread and case.state in {"waiting", "closed"}:
+    spoken = moving.awaited(case, after=merge.at) is not None
+    if spoken and _taken_up(case):
+        snoozing.heard([case.pk])
+    if (case.unread or spoken) and case.state in {"waiting", "closed"}:
         case.state, case.closed_at, case.disposition = "open", None, ""

@@ -1,15 +1,18 @@
 """Conversations that go from one case to another, and what both cases show of their messages afterwards."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Max
 
-from cases.models import Case, Conversation, Message
+from cases.models import Case, CaseEvent, Conversation, Message
 
 CUSTOMER, OURS = ("customer", "caregiver"), ("agent", "supervisor")
 SHOWN = ("unread", "last_message", "last_contact_at")
+WITH_THREADS: list[Callable[[list[str], Case], None]] = []
+"""What is kept by conversation, and goes with it: ``(conversations, case)``. Apps to the right add theirs."""
 
 
 def move(refs: Iterable[uuid.UUID | str], *, of: Case, to: Case) -> list[str]:
@@ -20,6 +23,8 @@ def move(refs: Iterable[uuid.UUID | str], *, of: Case, to: Case) -> list[str]:
         unread = min(of.unread, unanswered(moved))
         Conversation.objects.filter(pk__in=moved).update(case=to)
         of.unread, to.unread = of.unread - unread, to.unread + unread
+        for follow in WITH_THREADS:
+            follow(moved, to)
     return moved
 
 
@@ -34,6 +39,27 @@ def unanswered(refs: Iterable[str]) -> int:
         elif role in OURS:
             said[ref] = 0
     return sum(said.values())
+
+
+def awaited(case: Case, *, after: datetime | None = None) -> datetime | None:
+    """When its customer first said what nobody has answered since, read or not; None: nobody waits for an answer.
+
+    As for the clocks, an answer in one conversation of a case is one to all that was said on it before, and so is
+    closing it. What was said until ``after`` counts no more either, nor does what a bot hears.
+    """
+    replies = Message.objects.filter(conversation__case=case, kind="reply", seq__isnull=False)
+    answer = replies.filter(author_role__in=OURS).aggregate(last=Max("pk"))["last"] or 0
+    said = replies.filter(author_role__in=CUSTOMER, pk__gt=answer).exclude(conversation__state="bot")
+    if floor := max((at for at in (after, last_closed(case)) if at), default=None):
+        said = said.filter(sent_at__gt=floor)
+    return said.order_by("pk").values_list("sent_at", flat=True).first()
+
+
+def last_closed(case: Case) -> datetime | None:
+    """When the case was closed last, if it ever was."""
+    events = CaseEvent.objects.filter(case=case, kind="closed")
+    found: datetime | None = events.aggregate(last=Max("at"))["last"]
+    return found
 
 
 def recall_last(case: Case) -> None:

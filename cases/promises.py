@@ -26,7 +26,7 @@ READ = """
 """
 FACTS = """
     SELECT c.id, c.channel, c.state, c.waiting_on, c.priority, c.reason_id, coalesce(r.family, ''),
-        coalesce(p.tier, 'standard'), c.merged_into_id, c.unread
+        coalesce(p.tier, 'standard'), c.merged_into_id
     FROM cases_case c LEFT JOIN cases_reason r ON r.id = c.reason_id LEFT JOIN portal_patient p ON p.id = c.patient_id
     WHERE c.id = ANY(%s)
 """
@@ -45,7 +45,6 @@ class Facts:
     family: str
     tier: str
     merged_into_id: int | None
-    unread: int
 
     @property
     def waits(self) -> bool:

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from cases import moving
 from cases.calendars import known
 from cases.clock_ledger import Ledger, keep, store, turned, who
 from cases.clock_words import Standing, running, standing
@@ -202,12 +203,13 @@ def _unmerged(ledger: Ledger, case_id: int, turning: Turning) -> None:
     facts = ledger.facts[case_id]
     if facts.state == "closed":
         return
+    since = moving.awaited(Case(pk=case_id))
     for clock in ledger.cancelled(case_id, "merged"):
-        if facts.unread or clock.kind == "resolution":
+        if since or clock.kind == "resolution":
             turning.revive(clock, waits=facts.waits)
     _reopened(ledger, case_id, turning)
-    if ledger.policies and facts.unread:
-        _await_reply(ledger, case_id, turning)
+    if ledger.policies and since:
+        _await_reply(ledger, case_id, turning, at=since)
 
 
 def _parted(ledger: Ledger, case_id: int, turning: Turning) -> None:

@@ -40,10 +40,10 @@ def split(
 
 
 def _clocks_over(actor: Any, case: Case, new: Case) -> None:
-    """Whoever waits for an answer waits for it on the new case."""
-    if new.unread:
-        sla.event(new, "customer_spoke", actor=actor, at=new.last_contact_at)
-    if not case.unread:
+    """Whoever waits for an answer waits for it on the new case, also where their words have been read."""
+    if since := moving.awaited(new, after=moving.last_closed(case)):
+        sla.event(new, "customer_spoke", actor=actor, at=since)
+    if moving.awaited(case) is None:
         for kind in sla.RESPONSES:
             sla.finish(case, kind, actor=actor)
 

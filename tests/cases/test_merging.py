@@ -111,6 +111,7 @@ def test_an_undone_merge_leaves_no_clock_of_what_the_other_customer_waited_for(
 ) -> None:
     defaults.install()
     into, other = twins()
+    message_in(into.conversations.get(), "An answer")
     Case.objects.filter(pk=into.pk).update(unread=0)
     long_ago = timezone.now() - timedelta(hours=3)
     with transaction.atomic():
