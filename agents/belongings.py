@@ -1,10 +1,12 @@
 """What of the desk goes with a case that is merged: drafts, replies on their way, threads with third parties."""
 
 from typing import Any
+from uuid import UUID
 
 from agents.models import Draft, HeldReply, SideConversation
 from cases.belongings import BELONGINGS, Belonging, rows
 from cases.models import Case
+from cases.moving import WITH_THREADS
 
 BETWEEN = "\n\n"
 
@@ -41,6 +43,12 @@ def back(case: Case, into: Case, kept: Any) -> None:
             there.save(update_fields=["body", "attachments"])
 
 
+def replies_along(refs: list[str], to: Case) -> None:
+    """A reply goes where the conversation is that it was written for."""
+    HeldReply.objects.filter(conversation__in=[UUID(ref) for ref in refs]).update(case=to)
+
+
+WITH_THREADS.append(replies_along)
 BELONGINGS.extend(
     [
         rows("held replies", HeldReply),

@@ -287,15 +287,17 @@ def _refuse(held: HeldReply, code: str) -> bool:
 
 
 def _customer_wrote(held: HeldReply) -> bool:
-    said = Message.objects.filter(conversation__case=held.case, author_role__in=CUSTOMERS, pk__gt=held.seen)
+    case_id = held.conversation.case_id if held.conversation else held.case_id
+    said = Message.objects.filter(conversation__case=case_id, author_role__in=CUSTOMERS, pk__gt=held.seen)
     return said.filter(sent_at__gt=held.made_at).exists()
 
 
 def customer_wrote(case_id: int) -> int:
     """Hold back what was to leave later on a case whose customer has just written. How many were."""
     with transaction.atomic():
-        rows = HeldReply.objects.select_for_update(skip_locked=True)
-        waiting = list(rows.filter(case=case_id, state="scheduled", anyway=False))
+        rows = HeldReply.objects.select_for_update(of=("self",), skip_locked=True)
+        here = Q(conversation__case=case_id) | Q(conversation=None, case=case_id)
+        waiting = list(rows.filter(here, state="scheduled", anyway=False))
         for held in waiting:
             _cancel(held)
     return len(waiting)

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from agents import sending, workspace
 from agents.models import Draft, HeldReply
+from cases import merging, splitting
 from cases.drafts import Refused
 from cases.models import Case, Message
 from portal.models import RoleGrant, User
@@ -207,6 +208,37 @@ def test_it_follows_its_case_into_another(agent: User, case: Case) -> None:
     assert [one.pk for one in sending.of(agent, into)] == [reply.pk]
     assert sending.send_now(agent, held=reply).state == "sent"
     assert Message.objects.get(author=agent).conversation.case == into
+
+
+@pytest.mark.parametrize("rules_hear_of_it", [True, False])
+def test_it_goes_with_its_conversation_into_a_case_of_its_own(
+    agent: User, case: Case, noon: Any, rules_hear_of_it: bool
+) -> None:
+    """Shown there, and held back there when the customer writes before it leaves."""
+    thread = ConversationFactory(case=case, patient=case.patient)
+    asked = message_in(thread, "And the old machine?", role="customer")
+    reply = held(agent, case, "We collect it tomorrow.", at=NOON + timedelta(hours=5))
+    assert reply.conversation == thread
+    new = splitting.split(agent, case=case, messages=[asked], subject="The old machine")
+    assert (sending.of(agent, new), sending.of(agent, case)) == ([reply], [])
+    noon.shift(timedelta(hours=1))
+    message_in(thread, "Stop, do not come.", role="customer")
+    if rules_hear_of_it:
+        assert (sending.customer_wrote(case.pk), sending.customer_wrote(new.pk)) == (0, 1)
+    noon.shift(timedelta(hours=5))
+    assert sending.release(reply.pk) is False
+    reply.refresh_from_db()
+    assert (reply.state, said_by(agent)) == ("cancelled", [])
+    assert Draft.objects.get().case == new
+
+
+def test_one_written_after_a_merge_goes_back_with_its_conversation(agent: User, case: Case) -> None:
+    other = CaseFactory(state="open", patient=case.patient)
+    message_in(ConversationFactory(case=other, patient=case.patient), "And the bill?", role="customer")
+    merging.merge(agent, into=case, cases=[other])
+    reply = held(agent, case, "Here it is.", at=timezone.now() + timedelta(hours=5))
+    merging.unmerge(agent, case=other)
+    assert (sending.of(agent, other), sending.of(agent, case)) == ([reply], [])
 
 
 def test_nobody_else_sends_or_sees_the_draft_of_another(agent: User, case: Case) -> None:
