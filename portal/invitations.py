@@ -26,6 +26,10 @@ class AccountExists(Exception):
     """The address has an account already: sign in first, then open the invitation again."""
 
 
+class AddressTaken(Exception):
+    """The address has an account that can't be opened further by this invitation."""
+
+
 class WrongProofs(Exception):
     """Birth date and last name are not the patient's."""
 
@@ -121,8 +125,8 @@ def accept(
 ) -> User:
     """Open the account, or for a patient who proves again who they are, open it anew.
 
-    Raises WrongProofs (counted), AccountExists, ValidationError for the password, ValueError where the
-    invitation was used meanwhile.
+    Raises WrongProofs (counted), AccountExists, AddressTaken, ValidationError for the password, ValueError
+    where the invitation was used meanwhile.
     """
     if invitation.kind == "patient":
         _prove(invitation, last_name, birth_date)
@@ -167,8 +171,9 @@ def _account(invitation: Invitation, realm: str, name: str) -> User:
         return patient.user
     if caregiver is not None and caregiver.user is not None and not caregiver.user.has_usable_password():
         return caregiver.user
-    if User.objects.by_email(invitation.email, realm) is not None:
-        raise AccountExists
+    holder = User.objects.by_email(invitation.email, realm)
+    if holder is not None:
+        raise AccountExists if may_bind(holder, invitation) else AddressTaken
     language = patient.language if patient else "en"
     shown = name or (patient.name if patient else "")
     return User(realm=realm, email=invitation.email, display_name=shown, language=language)
@@ -186,21 +191,34 @@ def _give_place(invitation: Invitation, user: User) -> None:
 
 
 def may_bind(actor: Any, invitation: Invitation) -> bool:
-    """Whether it is a caregiver's, and theirs."""
+    """Whether it is for the account they have: a caregiver's place, or the record of who has none yet.
+
+    Whoever is a caregiver of that very patient acts within what the patient gave them, and no further.
+    """
     fits = normal.email(actor.email) == normal.email(invitation.email)
-    return bool(invitation.kind == "caregiver" and actor.realm == PATIENT_REALM and fits)
+    if actor.realm != PATIENT_REALM or not actor.is_active or not fits:
+        return False
+    patient = invitation.patient
+    if invitation.kind != "patient" or patient is None:
+        return bool(invitation.kind == "caregiver")
+    free = patient.user_id is None and not Patient.objects.filter(user=actor).exists()
+    return free and not Caregiver.objects.filter(patient=patient, user=actor).exists()
 
 
-def bind(actor: User, *, invitation: Invitation) -> None:
-    """Take a caregiver's place with the account one has, which must have the invited address."""
+def bind(actor: User, *, invitation: Invitation, last_name: str = "", birth_date: date | None = None) -> None:
+    """Take a caregiver's place or one's own record with the account one has, at the invited address.
+
+    Raises PermissionDenied, WrongProofs (counted), ValueError where the invitation was used meanwhile.
+    """
     if not may_bind(actor, invitation):
         raise PermissionDenied("invitation")
+    if invitation.kind == "patient":
+        _prove(invitation, last_name, birth_date)
     with transaction.atomic():
         _use(invitation)
         _give_place(invitation, actor)
-        audit.event(
-            "security", what="caregiver joined", subjects=_whose(invitation), objects=[actor], actor=actor
-        )
+        what = f"{invitation.kind} joined"
+        audit.event("security", what=what, subjects=_whose(invitation), objects=[actor], actor=actor)
 
 
 def refuse_own(email: str, patient: Patient) -> None:

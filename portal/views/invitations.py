@@ -8,21 +8,28 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
 from portal import invitations, sign_in
 from portal.access import public
-from portal.account_forms import InvitedForm, InvitedPatientForm
+from portal.account_forms import InvitedForm, InvitedPatientForm, ProofsForm
 from portal.models import Invitation, User
 from portal.views.sign_in import SIGN_IN_PAGES, ask, forms_shown, home_of
+
+NOT_ON_FILE = _("This is not what we have on file. Please look again.")
+TAKEN = _(
+    "This e-mail address belongs to an account already. Call us to put an address of your own on file; "
+    "then we invite you there."
+)
+DONE = {"patient": _("Your own records are open now."), "caregiver": _("You are a caregiver now.")}
 
 
 @public
 @never_cache
 @forms_shown
 def invitation(request: HttpRequest) -> HttpResponse:
-    """Open an account, or as a caregiver who has one, take the place with it."""
+    """Open an account, or with the one they have, take a caregiver's place or their own record."""
     token = request.POST.get("token") or request.GET.get("token", "")
     invited = invitations.by_token(token)
     if invited is None:
@@ -44,11 +51,20 @@ def invitation(request: HttpRequest) -> HttpResponse:
 
 def _bind(request: HttpRequest, invited: Invitation, token: str) -> HttpResponse:
     user: Any = request.user
-    if request.method != "POST":
-        return ask(request, "invitation_bind", None, token=token)
-    invitations.bind(user, invitation=invited)
-    messages.success(request, _("You are a caregiver now."))
+    form = (ProofsForm if invited.kind == "patient" else forms.Form)(request.POST or None)
+    if not form.is_valid() or not _bound(form, user, invited):
+        return ask(request, "invitation_bind", form, kind=invited.kind, token=token)
+    messages.success(request, DONE[invited.kind])
     return redirect(home_of(user))
+
+
+def _bound(form: forms.Form, user: User, invited: Invitation) -> bool:
+    try:
+        invitations.bind(user, invitation=invited, **form.cleaned_data)
+    except invitations.WrongProofs:
+        form.add_error(None, NOT_ON_FILE)
+        return False
+    return True
 
 
 def _accept(form: forms.Form, invited: Invitation) -> User | None:
@@ -57,9 +73,11 @@ def _accept(form: forms.Form, invited: Invitation) -> User | None:
     try:
         return invitations.accept(invited, name=given.get("name", ""), password=given["password"], **proofs)
     except invitations.WrongProofs:
-        form.add_error(None, _("This is not what we have on file. Please look again."))
+        form.add_error(None, NOT_ON_FILE)
     except invitations.AccountExists:
         form.add_error(None, _("You have an account already: sign in first, then open the link again."))
+    except invitations.AddressTaken:
+        form.add_error(None, TAKEN)
     except ValidationError as error:
         form.add_error("password", error)
     return None

@@ -205,6 +205,74 @@ def test_whoever_has_an_account_signs_in_and_accepts(patient, mailoutbox):
     assert user.role_names() == {"patient", "caregiver"}
 
 
+SHARED = "shared@example.org"
+
+
+def invited_patient(mailoutbox):
+    """A patient on whose record stands an address that has an account, and their link's token."""
+    patient = factories.PatientFactory(email=SHARED)
+    invitations.invite_patient(factories.UserFactory(roles=["supervisor"]), patient=patient)
+    given = {"token": token_of(mailoutbox), "last_name": patient.last_name, "birth_date": "1961-04-12"}
+    return patient, given
+
+
+def carer(of=None):
+    user = factories.PatientUserFactory(roles=["caregiver"], email=SHARED)
+    if of is not None:
+        factories.caregiver_of(of, user=user)
+    return user
+
+
+def test_a_caregiver_opens_their_own_record_with_the_account_they_have(patient, mailoutbox):
+    user = carer(of=patient)
+    own, given = invited_patient(mailoutbox)
+    stranger = Client().post("/invitation", given | {"password": LONG})
+    assert "sign in first" in stranger.content.decode()
+    client = signed_in(user)
+    page = client.get(f"/invitation?token={given['token']}").content.decode()
+    assert "last_name" in page
+    assert "password" not in page
+    assert client.post("/invitation", given).status_code == 302
+    own.refresh_from_db()
+    user = User.objects.get(pk=user.pk)
+    assert own.user == user
+    assert user.role_names() == {"patient", "caregiver"}
+    assert set(Patient.objects.visible_to(user)) == {own, patient}
+    assert client.post("/invitation", given).status_code == 410
+
+
+def test_the_account_one_has_opens_no_record_without_the_proofs(mailoutbox):
+    client = signed_in(carer())
+    own, given = invited_patient(mailoutbox)
+    for wrong in ({"token": given["token"]}, given | {"birth_date": "1961-04-13"}):
+        assert client.post("/invitation", wrong).status_code == 200
+    for _ in range(4):
+        client.post("/invitation", given | {"last_name": "Other"})
+    assert client.post("/invitation", given).status_code == 410
+    own.refresh_from_db()
+    assert own.user is None
+
+
+def test_whoever_has_a_record_already_is_told_what_to_do(mailoutbox):
+    other = factories.PatientFactory(user=factories.PatientUserFactory(email=SHARED), email=SHARED)
+    own, given = invited_patient(mailoutbox)
+    for client in (Client(), signed_in(other.user)):
+        page = client.post("/invitation", given | {"password": LONG}).content.decode()
+        assert "sign in first" not in page
+        assert "Call us to put an address of your own on file" in page
+    own.refresh_from_db()
+    assert own.user is None
+
+
+def test_a_caregiver_never_becomes_the_patient_they_care_for(mailoutbox):
+    own, given = invited_patient(mailoutbox)
+    client = signed_in(carer(of=own))
+    page = client.post("/invitation", given | {"password": LONG}).content.decode()
+    assert "Call us to put an address of your own on file" in page
+    own.refresh_from_db()
+    assert own.user is None
+
+
 def test_invitation_binds_the_invited_address_alone(patient, mailoutbox):
     ask(patient)
     token = token_of(mailoutbox)
