@@ -218,6 +218,9 @@ def _undoable(case: Case) -> Merge:
 
 def _bring_back(case: Case, into: Case, merge: Merge) -> None:
     kept = merge.kept
+    still_in = Merge.objects.filter(into=into, undone_at=None).exclude(pk=merge.pk)
+    others = list(still_in.select_related("case").order_by("pk"))
+    _hand_on(merge, others)
     moving.move(kept["conversations"], of=into, to=case)
     Case.objects.filter(pk__in=kept["children"], parent=into).update(parent=case)
     into.followers.filter(user__in=kept["followers"]).delete()
@@ -226,11 +229,30 @@ def _bring_back(case: Case, into: Case, merge: Merge) -> None:
         if one.code in kept["belongings"]:
             one.back(case, into, kept["belongings"][one.code])
     _stand_again(case, merge)
-    into.priority = kept["priority"] if into.priority == case.priority else into.priority
+    if into.priority == case.priority:
+        rest = (each.case.priority for each in others if each.kept["stood"]["state"] != "closed")
+        into.priority = min([kept["priority"], *rest])
     for each in (case, into):
         moving.recall_last(each)
     rules.save(case, *ENDED)
     rules.save(into, "priority", *moving.SHOWN)
+
+
+def _hand_on(merge: Merge, others: list[Merge]) -> None:
+    """What another merge that stands brought as well stays, and goes when that one is undone."""
+    kept = merge.kept
+    before = min([merge, *others], key=lambda each: each.pk).kept["priority"]
+    for other in others:
+        had = {
+            "tags": set(other.case.tags.values_list("pk", flat=True)),
+            "followers": set(other.case.followers.values_list("user_id", flat=True)),
+        }
+        for name, its in had.items():
+            other.kept[name] += [pk for pk in kept[name] if pk in its]
+            kept[name] = [pk for pk in kept[name] if pk not in its]
+        other.kept["priority"] = before
+        other.save(update_fields=["kept"])
+    kept["priority"] = before
 
 
 def _stand_again(case: Case, merge: Merge) -> None:

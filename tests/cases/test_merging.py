@@ -130,6 +130,27 @@ def test_an_undone_merge_leaves_no_clock_of_what_the_other_customer_waited_for(
     assert other.clocks.filter(kind__in=sla.RESPONSES, state="running").exists()
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_what_two_merges_brought_stays_until_both_are_undone(agent: User, turn: int) -> None:
+    into, one, two = twins(3)
+    follower, tag = UserFactory(roles=["agent"]), Tag.objects.create(name="recall")
+    for case, priority in ((one, 1), (two, 2)):
+        Follower.objects.create(case=case, user=follower)
+        case.tags.add(tag)
+        Case.objects.filter(pk=case.pk).update(priority=priority)
+    merging.merge(agent, into=into, cases=[one])
+    merging.merge(agent, into=into, cases=[two])
+    first, last = [one, two][::turn]
+    merging.unmerge(agent, case=first)
+    into.refresh_from_db()
+    last.refresh_from_db()
+    assert (into.priority, into.tags.count(), into.followers.count()) == (last.priority, 1, 1)
+    merging.unmerge(agent, case=last)
+    into.refresh_from_db()
+    assert (into.priority, into.tags.count(), into.followers.count()) == (3, 0, 0)
+    assert [case.tags.count() for case in (one, two)] == [1, 1]
+
+
 def test_a_closed_case_keeps_how_it_had_ended(agent: User) -> None:
     into, other = twins()
     ended = timezone.now() - timedelta(days=2)
