@@ -69,6 +69,11 @@ def invite_again(user: User) -> None:
         _invite("caregiver", None, email=user.email, language=user.language, caregiver=caregiver)
 
 
+def invite_holder(patient: Patient) -> None:
+    """Somebody registers whose address on file has an account: the link opens the record with that."""
+    _invite("patient", None, email=patient.email, language=patient.language, patient=patient)
+
+
 def _invite(kind: str, actor: Any, *, email: str, language: str, **about: Any) -> Invitation:
     with transaction.atomic():
         _void(kind, email, about)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from config.security import audit, normal
 from config.security.throttle import Limit, TooMany, take
-from portal import account_mail, contact_holds, one_time, passwords, verification
+from portal import account_mail, contact_holds, invitations, one_time, passwords, verification
 from portal.access import PATIENT_REALM
 from portal.models import OneTimeSecret, Order, Patient, RoleGrant, User
 
@@ -45,8 +45,11 @@ def begin(*, proofs: Proofs, address: str) -> OneTimeSecret:
         return one_time.issue("registration")
     with transaction.atomic():
         audit.event("verify", what="registration", subjects=[patient], outcome="ok")
-        if patient.user_id is not None or User.objects.by_email(patient.email, PATIENT_REALM):
+        if patient.user_id is not None:
             account_mail.tell_known(patient)
+            return one_time.issue("registration")
+        if User.objects.by_email(patient.email, PATIENT_REALM):
+            invitations.invite_holder(patient)
             return one_time.issue("registration")
         secret = one_time.issue("registration", patient=patient)
         account_mail.send_registration_code(secret)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from portal import account_mail
 from portal.models import AccessEntry, OneTimeSecret, User
 from tests import factories
+from tests.people import signed_in
 from tests.portal.test_sign_in import body_of
 
 pytestmark = pytest.mark.django_db
@@ -168,6 +169,19 @@ def test_whoever_has_an_account_is_told_by_mail_alone(mailoutbox):
     account_mail.send_due()
     assert "have an account" in mailoutbox[-1].subject
     assert User.objects.count() == 1
+
+
+def test_a_caregiver_who_registers_gets_the_link_to_their_own_record(mailoutbox):
+    """The account under the address on file becomes the patient's too, once its holder signed in."""
+    patient = factories.PatientFactory(email="shared@example.org")
+    carer = factories.PatientUserFactory(roles=["caregiver"], email=patient.email)
+    _, response = begin(patient)
+    assert response.url == "/register/code"
+    account_mail.send_due()
+    token = mailoutbox[-1].body.partition("token=")[2].split()[0]
+    signed_in(carer).post("/invitation", proofs(patient) | {"token": token})
+    patient.refresh_from_db()
+    assert patient.user == carer
 
 
 def test_no_code_and_no_token_is_kept_in_plain(patient, mailoutbox):
