@@ -29,22 +29,25 @@ PENDING = timedelta(minutes=10)  # from the password to the second factor
 
 
 def digest_of(session_key: str | None) -> str:
-    """What stands for a session's key in our tables."""
-    return hashlib.sha256((session_key or "").encode()).hexdigest()
+    """What stands for a session's key in our tables. No key has none: everybody without a cookie would share it."""
+    if not session_key:
+        raise ValueError("no session key")
+    return hashlib.sha256(session_key.encode()).hexdigest()
 
 
 def begin(request: HttpRequest, user: User) -> UserSession:
-    """Put a session on record that ``login`` just opened."""
-    session, _ = UserSession.objects.update_or_create(
+    """Put a session on record that ``login`` just opened: a new one, never one that is on record already."""
+    if not request.session.session_key:
+        request.session.create()  # login threw somebody else's away, and makes one only as it is saved
+    now = timezone.now()
+    session: UserSession = UserSession.objects.create(
         key_digest=digest_of(request.session.session_key),
-        defaults={
-            "user": user,
-            "started_at": timezone.now(),
-            "last_used_at": timezone.now(),
-            "proved_at": timezone.now(),
-            "remote_addr": request.META.get("REMOTE_ADDR"),
-            "device": browsers.named(request.headers.get("User-Agent", "")),
-        },
+        user=user,
+        started_at=now,
+        last_used_at=now,
+        proved_at=now,
+        remote_addr=request.META.get("REMOTE_ADDR"),
+        device=browsers.named(request.headers.get("User-Agent", "")),
     )
     return session
 
@@ -70,6 +73,9 @@ def live() -> Any:
 
 
 def by_key(session_key: str | None) -> UserSession | None:
+    """The session on record under a key. Without a key there is none."""
+    if not session_key:
+        return None
     found: UserSession | None = live().filter(key_digest=digest_of(session_key)).first()
     return found
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.contrib.auth import HASH_SESSION_KEY, authenticate, login
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, authenticate, login
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from config.security import audit, crypto, normal
 from config.security.throttle import Limit, TooMany, forget, give_back, take
-from portal import account_mail, one_time, passwords, sessions
+from portal import account_mail, doors, one_time, passwords, sessions
 from portal.models import OneTimeSecret, User, UserSession
 
 BACKEND = "portal.sign_in.RealmBackend"
@@ -99,11 +99,17 @@ def _was_here(realm: str, email: str, address: str | None) -> bool:
 
 
 def enter(request: HttpRequest, user: User, *, what: str) -> None:
-    """Open a session for somebody who has proved who they are."""
+    """Open a session for somebody who has proved who they are.
+
+    Whoever the browser was signed in as is signed out first, the same person too: what an earlier session
+    was given, above all the second factor, is not the new one's.
+    """
     with transaction.atomic():
+        if SESSION_KEY in request.session:
+            sessions.sign_out(request)
         login(request, user, backend=BACKEND)
+        doors.recognise(request)
         audit.event("sign_in", what=what, actor=user)
-    request.user_session = sessions.of(request)  # type: ignore[attr-defined]
 
 
 def password_again(actor: User, password: str) -> bool:

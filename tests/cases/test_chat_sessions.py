@@ -13,7 +13,14 @@ from portal import sessions
 from portal.access_trail import who_saw
 from portal.models import AccessEntry, Caregiver, UserSession
 from tests.cases.wire import Chat, ask, cookie_of, socket_of
-from tests.factories import ConversationFactory, caregiver_of, message_in, patient_with_user
+from tests.factories import (
+    PASSWORD,
+    ConversationFactory,
+    caregiver_of,
+    message_in,
+    patient_with_user,
+    with_password,
+)
 from tests.people import signed_in
 from tests.servers import Server
 
@@ -139,6 +146,27 @@ def test_what_is_said_by_ticket_keeps_the_session_alive(server: Server) -> None:
 def _idle_minutes(session: UserSession) -> float:
     session.refresh_from_db()
     return (timezone.now() - session.last_used_at).total_seconds() / 60
+
+
+def test_signing_in_over_another_closes_their_sockets_and_opens_none_to_nobody(server: Server) -> None:
+    """The one before is out, the next is in, and a browser without a cookie is still nobody (R-SEC-3)."""
+    before, after = (patient_with_user() for _ in range(2))
+    theirs, own = (ConversationFactory(patient=each, customer=each.user) for each in (before, after))
+    client = Client()
+    _sign_in(client, before.user)
+    with socket_of(client, server, path_of(theirs), str(theirs.pk)) as ws:
+        assert ws.sent("It is me")["seq"] == 1
+        _sign_in(client, after.user)
+        assert ws.closed(seconds=5.5) == 4401
+    with socket_of(Client(), server, path_of(own), str(own.pk)) as ws:
+        assert ws.closed() == 4401
+    with socket_of(client, server, path_of(own), str(own.pk)) as ws:
+        assert ws.sent("And me")["seq"] == 1
+
+
+def _sign_in(client: Client, user: Any) -> None:
+    given = {"email": with_password(user).email, "password": PASSWORD}
+    assert client.post("/sign-in", given).status_code == 302
 
 
 @pytest.mark.parametrize("how", ["revoked", "expired"])
