@@ -45,9 +45,9 @@ class Passkey:
             transports=["internal"],
         )
 
-    def get(self, options: dict[str, Any]) -> dict[str, Any]:
+    def get(self, options: dict[str, Any], *, flags: int = PRESENT | VERIFIED) -> dict[str, Any]:
         self.count += 1
-        data, client = self._data(PRESENT | VERIFIED), self._client("webauthn.get", options["challenge"])
+        data, client = self._data(flags), self._client("webauthn.get", options["challenge"])
         signature = self.key.sign(data + hashlib.sha256(client).digest(), ec.ECDSA(SHA256()))
         return self._credential(
             clientDataJSON=_text(client),

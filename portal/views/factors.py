@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
+from django_otp_webauthn.exceptions import InvalidState
 from django_otp_webauthn.views import (
     BeginCredentialAuthenticationView,
     BeginCredentialRegistrationView,
@@ -27,6 +28,7 @@ from portal.models import User
 from portal.views.sign_in import ask, forms_shown, home_of
 
 IN_HAND = "enrolment"
+STATE = "otp_webauthn_authentication_state"  # where the library keeps a ceremony between its two requests
 PASSKEYS_PER_ADDRESS = Limit("passkeys from address", 300, 15 * 60)
 
 
@@ -174,8 +176,56 @@ class AddPasskey(MayAdd, CompleteCredentialRegistrationView):
         return response
 
 
-class SignInByPasskey(CompleteCredentialAuthenticationView):
+class BeginCeremony(BeginCredentialAuthenticationView):
+    """The options for a passkey to be given. What is begun bears the name of its ceremony."""
+
+    ceremony = ""
+
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().post(*args, **kwargs)
+        self.request.session[STATE] |= {"ceremony": self.ceremony}
+        return response
+
+
+class EndCeremony(CompleteCredentialAuthenticationView):
+    """Takes what its own ceremony began: the second step asks less of a passkey than the front door."""
+
+    ceremony = ""
+
+    def get_state(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().get_state()
+        if state.get("ceremony") != self.ceremony:
+            raise InvalidState
+        return state
+
+
+class AtFrontDoor:
+    """Everybody is nobody yet, also who is signed in: the passkey alone has to tell who they are."""
+
+    ceremony = "front door"
+
+    def get_user(self) -> None:
+        return None
+
+
+class AtSecondStep:
+    """Somebody is here by the password, and gives what they have in hand."""
+
+    ceremony = "second step"
+
+
+class BeginSignInByPasskey(AtFrontDoor, BeginCeremony):
+    """The options for signing in by a passkey alone."""
+
+
+class SignInByPasskey(AtFrontDoor, EndCeremony):
     """A passkey alone: it is there, and knows its owner by touch, face or PIN."""
+
+    def get_state(self) -> dict[str, Any]:
+        state = super().get_state()
+        if state.get("require_user_verification") is not True:
+            raise InvalidState
+        return state
 
     def complete_auth(self, device: Any) -> User:
         sign_in.enter(self.request, device.user, what=f"{device.user.realm} passkey")
@@ -188,7 +238,11 @@ class SignInByPasskey(CompleteCredentialAuthenticationView):
         return self.get_redirect_url() or self.home
 
 
-class GivePasskey(CompleteCredentialAuthenticationView):
+class BeginGivePasskey(AtSecondStep, BeginCeremony):
+    """The options for a passkey as the second step."""
+
+
+class GivePasskey(AtSecondStep, EndCeremony):
     """A passkey as the second step, or as a fresh proof. It must be the person's own."""
 
     def complete_auth(self, device: Any) -> User:
@@ -215,7 +269,7 @@ def _counted(view: Any) -> Any:
 
 add_passkey_begin = door("account.manage", factor=False, step_up=True)(BeginPasskey.as_view())
 add_passkey = door("account.manage", factor=False, step_up=True)(AddPasskey.as_view())
-passkey_begin = public(_counted(BeginCredentialAuthenticationView.as_view()))
+passkey_begin = public(_counted(BeginSignInByPasskey.as_view()))
 passkey_complete = public(_counted(SignInByPasskey.as_view()))
-give_passkey_begin = door("account.manage", factor=False)(BeginCredentialAuthenticationView.as_view())
+give_passkey_begin = door("account.manage", factor=False)(BeginGivePasskey.as_view())
 give_passkey = door("account.manage", factor=False)(GivePasskey.as_view())

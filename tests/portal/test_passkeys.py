@@ -6,8 +6,9 @@ from django_otp_webauthn.models import WebAuthnCredential
 
 from portal import account_mail, factors
 from portal.models import UserSession
+from portal.views.factors import STATE
 from tests import factories
-from tests.passkey import Passkey
+from tests.passkey import PRESENT, VERIFIED, Passkey
 from tests.people import signed_in
 from tests.portal.test_factors import authenticator_of, by_password
 
@@ -25,9 +26,12 @@ def add(client, passkey):
     return client.post("/security/passkeys", passkey.create(options), **JSON)
 
 
-def give(client, passkey, page="/sign-in/factor/passkey", query=""):
-    options = client.post(f"{page}/begin", {}, **JSON).json()
-    return client.post(f"{page}{query}", passkey.get(options), **JSON)
+SECOND_STEP, FRONT_DOOR = "/sign-in/factor/passkey", "/sign-in/passkey"
+
+
+def give(client, passkey, page=SECOND_STEP, query="", *, begun_at="", **how):
+    options = client.post(f"{begun_at or page}/begin", {}, **JSON).json()
+    return client.post(f"{page}{query}", passkey.get(options, **how), **JSON)
 
 
 @pytest.fixture
@@ -61,6 +65,50 @@ def test_passkey_alone_signs_in(agent, passkey):
     assert answer.json()["redirect_url"] == "/console/"
     assert client.get("/security").status_code == 200
     assert UserSession.objects.filter(user=agent, factor_at__isnull=False).count() == 2
+
+
+def test_front_door_wants_more_than_the_key_in_hand(agent, passkey):
+    """Touch, face or PIN: the key alone is one factor."""
+    assert give(Client(), passkey, FRONT_DOOR, flags=PRESENT).status_code >= 400
+
+
+@pytest.mark.parametrize("role", ["patient", "agent"])
+@pytest.mark.parametrize("flags", [PRESENT, PRESENT | VERIFIED])
+def test_front_door_takes_nothing_begun_as_a_second_step(agent, passkey, role, flags):
+    """A second step asks for the key alone, and whoever owes one is nobody at the front door."""
+    mine = agent if role == "agent" else factories.with_password(factories.patient_user())
+    authenticator_of(mine)
+    client = by_password(mine, "/staff/sign-in" if role == "agent" else "/sign-in")
+    before = UserSession.objects.count()
+    answer = give(client, passkey, FRONT_DOOR, begun_at=SECOND_STEP, flags=flags)
+    assert answer.status_code == 400
+    assert client.get("/console/").status_code != 200
+    assert UserSession.objects.count() == before
+
+
+def test_front_door_takes_no_state_that_did_not_ask_for_verification(agent, passkey):
+    client = Client()
+    options = client.post(f"{FRONT_DOOR}/begin", {}, **JSON).json()
+    held = client.session
+    held[STATE]["require_user_verification"] = "yes"
+    held.save()
+    assert client.post(FRONT_DOOR, passkey.get(options), **JSON).status_code == 400
+    assert client.get("/security").status_code == 302
+
+
+def test_front_door_asks_whoever_is_signed_in_for_as_much(agent, passkey):
+    """Else a key in hand would begin twelve hours anew."""
+    client = signed_in(agent)
+    assert client.post(f"{FRONT_DOOR}/begin", {}, **JSON).json()["userVerification"] == "required"
+    assert give(client, passkey, FRONT_DOOR, flags=PRESENT).status_code >= 400
+    assert give(client, passkey, FRONT_DOOR).status_code == 200
+    assert client.get("/security").status_code == 200
+
+
+def test_second_step_takes_nothing_begun_at_the_front_door(agent, passkey):
+    client = by_password(agent)
+    assert give(client, passkey, begun_at=FRONT_DOOR).status_code == 400
+    assert give(client, passkey, flags=PRESENT).status_code == 200
 
 
 def test_passkey_of_a_closed_account(agent, passkey):
