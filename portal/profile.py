@@ -146,17 +146,26 @@ def decide(actor: Any, *, change: ContactChange, accept: bool) -> ContactChange:
     """
     require(actor, "patients.change", change.patient)
     with transaction.atomic():
-        held: ContactChange = ContactChange.objects.select_for_update().get(pk=change.pk)
+        patient, held = _locked(change)
         if held.state != "proposed":
             raise AlreadyDecided
-        if accept and (earlier := contact_holds.in_hold(held.patient, held.field)) is not None:
+        if accept and (earlier := contact_holds.in_hold(patient, held.field)) is not None:
             raise InHold(earlier)
         if accept:
             _begin_holds(held)
         _settle(actor, held, "accepted" if accept else "refused")
         if accept:
-            _tell_changed(_apply(held), held)
+            _apply(patient, held)
+            _tell_changed(patient, held)
     return held
+
+
+def _locked(change: ContactChange) -> tuple[Patient, ContactChange]:
+    """The patient before the change, as whoever proposes or stops one takes them: else two wait for each other."""
+    patient = Patient.objects.select_for_update().get(pk=change.patient_id)
+    held = ContactChange.objects.select_for_update().get(pk=change.pk)
+    held.patient = patient
+    return patient, held
 
 
 def changed_by_merge(
@@ -192,8 +201,7 @@ def stop(actor: Any, *, change: ContactChange) -> ContactChange:
     if change.patient.user_id != actor.pk:
         raise PermissionDenied("portal.use")
     with transaction.atomic():
-        patient = Patient.objects.select_for_update().get(pk=change.patient_id)
-        held: ContactChange = ContactChange.objects.select_for_update().get(pk=change.pk)
+        patient, held = _locked(change)
         if held.state == "accepted":
             _undo(patient, held)
         elif held.state != "proposed":
@@ -236,11 +244,9 @@ def _settle(actor: Any, change: ContactChange, state: str) -> None:
     change.save()
 
 
-def _apply(change: ContactChange) -> Patient:
-    patient: Patient = Patient.objects.select_for_update().get(pk=change.patient_id)
+def _apply(patient: Patient, change: ContactChange) -> None:
     _put(patient, change.field, change.new_value)
     _announce_on_commit(patient, [change.field])
-    return patient
 
 
 def _put(patient: Patient, field: str, value: str) -> None:

@@ -1,7 +1,11 @@
 """The profile: own choices at once, changes of contact as proposals that staff accept, and nothing else."""
 
+import threading
+from functools import partial
+
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError, connections
 from django.urls import reverse
 
 from portal import profile
@@ -144,3 +148,41 @@ def test_a_caregiver_has_no_profile_page(patient):
     assert client.get(PAGE).status_code == 404
     assert propose(client, "email", email="evil@example.org").status_code == 404
     assert not ContactChange.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("meanwhile", ["stop", "propose"])
+def test_a_decision_and_the_patients_own_wish_never_wait_for_each_other(agent, patient, meanwhile):
+    """Both take the patient first: the one who is late is told so, and no one gets a deadlock."""
+    failed = []
+
+    def run(act, start):
+        try:
+            start.wait()
+            act()
+        except OperationalError as error:
+            failed.append(error)
+        except ValueError:
+            pass  # the other was faster
+        finally:
+            connections.close_all()
+
+    for count in range(8):
+        change = ContactChange.objects.create(
+            patient=patient, field="phone", new_value=f"+1512555{1000 + count}", proposed_by=patient.user
+        )
+        wishes = {
+            "stop": partial(profile.stop, patient.user, change=change),
+            "propose": partial(
+                profile.propose, patient.user, patient=patient, field="phone", value="+15125559999"
+            ),
+        }
+        start = threading.Barrier(2)
+        decision = partial(profile.decide, agent, change=change, accept=True)
+        pair = [threading.Thread(target=run, args=(act, start)) for act in (decision, wishes[meanwhile])]
+        for thread in pair:
+            thread.start()
+        for thread in pair:
+            thread.join()
+        ContactChange.objects.all().delete()
+    assert failed == []
