@@ -6,7 +6,7 @@ does not resolve until the caller's level opens it.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -66,9 +66,10 @@ def of(actor: Any, case: Case) -> Facts:
 
 
 def _standing(actor: Any, case: Case) -> Standing:
+    """By what the caller proved alone: an emergency lets the agent look, and tells the caller nothing."""
     if case.patient is None:
         return Standing()
-    return levels.standing(actor, case.patient, purpose=f"case:{case.pk}")
+    return replace(levels.standing(actor, case.patient, purpose=f"case:{case.pk}"), emergency=None)
 
 
 def value(name: str, facts: Facts) -> str:

@@ -7,11 +7,11 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.utils import timezone, translation
 
-from cases import canned, conversations, wording
+from cases import canned, conversations, facts, wording
 from cases.drafts import Refused
 from cases.models import CannedReply, CannedUse, Case, Checklist, Conversation
 from portal import saying
-from portal.models import User, Verification
+from portal.models import EmergencyAccess, User, Verification
 from tests.factories import (
     CaseFactory,
     ConversationFactory,
@@ -346,3 +346,16 @@ def test_on_a_call_what_is_written_is_read_in_the_portal() -> None:
     kept("Hello {patient_first_name}", "c", channels=["chat"])
     case = CaseFactory(channel="phone")
     assert [one.shortcut for one in canned.offered(UserFactory(roles=["agent"]), case)] == ["p"]
+
+
+def test_an_emergency_fills_nothing_in_for_whom_nobody_verified() -> None:
+    """It is for the agent to look (R-CASE-3): the caller proved nothing by it."""
+    agent, case = UserFactory(roles=["agent"]), case_with_order()
+    text = "Hello {patient_first_name}, order {order_number}."
+    until = timezone.now() + timedelta(minutes=30)
+    EmergencyAccess.objects.create(patient=case.patient, user=agent, reason="x" * 20, until=until)
+    filled = canned.fill(agent, reply(text), case).body
+    assert "{order_number}" in filled
+    assert case.patient is not None
+    assert case.patient.first_name not in filled
+    assert not facts.of(agent, case).speaks_of_order
