@@ -1,6 +1,5 @@
 """Everything that was said and done on a case, over all its channels, as one line of time."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
@@ -10,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from agents import event_words
+from cases import conversations as threads_rules
 from cases import lines
 from cases.models import Case, CaseEvent, Conversation, Message, MessageAttachment
 from cases.people import first_letters
@@ -17,6 +17,7 @@ from portal.models import Patient, User
 
 PAGE = 50
 CONVERSATIONS = 20
+speaking, is_live = threads_rules.speaking, threads_rules.is_live
 TURNS = ("opened", "closed", "reopened", "merged", "escalated", "callback")  # of a case, among others
 
 
@@ -85,19 +86,6 @@ def conversations(actor: User, case: Case) -> list[Conversation]:
     """The case's threads, the one spoken in last first."""
     found = Conversation.objects.visible_to(actor).filter(case=case).select_related("agent")
     return list(lines.with_speaker(found).order_by("-started_at")[:CONVERSATIONS])
-
-
-def speaking(threads: Iterable[Conversation]) -> Conversation | None:
-    """The thread an answer goes into: a live chat before all, else the one spoken in last."""
-    return max(
-        threads,
-        key=lambda thread: (is_live(thread), thread.last_message_at or thread.started_at),
-        default=None,
-    )
-
-
-def is_live(thread: Conversation) -> bool:
-    return thread.channel == "chat" and thread.state != "closed"
 
 
 def newest_reply_of_others(actor: User, case: Case, *, after: int) -> Message | None:

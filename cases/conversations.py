@@ -272,12 +272,24 @@ def thread_of(case: Case) -> Conversation:
 
     Of a case that was merged meanwhile, that of the case it went into.
     """
-    return _newest_thread(case) or _quiet_thread(case)
+    return _spoken_in(case) or _quiet_thread(case)
 
 
-def _newest_thread(case: Case) -> Conversation | None:
-    newest: Conversation | None = case.conversations.order_by("-started_at").first()
-    return newest
+def speaking(threads: Iterable[Conversation]) -> Conversation | None:
+    """The thread an answer goes into: a live chat before all, else the one spoken in last."""
+    return max(
+        threads,
+        key=lambda thread: (is_live(thread), thread.last_message_at or thread.started_at),
+        default=None,
+    )
+
+
+def is_live(thread: Conversation) -> bool:
+    return thread.channel == "chat" and thread.state != "closed"
+
+
+def _spoken_in(case: Case) -> Conversation | None:
+    return speaking(case.conversations.order_by("-started_at"))
 
 
 @transaction.atomic
@@ -285,7 +297,7 @@ def _quiet_thread(case: Case) -> Conversation:
     held: Case = Case.objects.select_for_update(no_key=True, of=("self",)).get(pk=case.pk)
     if held.merged_into is not None:
         return thread_of(held.merged_into)
-    return _newest_thread(held) or Conversation.objects.create(
+    return _spoken_in(held) or Conversation.objects.create(
         channel=held.channel, case=held, patient=held.patient, subject=held.subject
     )
 

@@ -1,13 +1,15 @@
 """Macros: several acts in one go through their own rules, all or nothing (R-CASE-4)."""
 
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
+from django.utils import timezone
 
-from cases import cases, macros
+from cases import cases, conversations, macros
 from cases.macro_steps import ACTS
 from cases.models import CannedReply, Case, CaseEvent, Macro, Message, Tag
 from portal.models import RoleGrant
@@ -220,3 +222,33 @@ def test_offered_are_those_of_channel_and_team_and_search_finds_by_name(agent: A
     for code in ("b", "c", "d"):
         with pytest.raises(PermissionDenied):
             macros.run(agent, case=case, macro=Macro.objects.get(code=code))
+
+
+def test_a_reply_goes_where_the_customer_spoke_last(agent: Any) -> None:
+    """As what is written in the composer does: not into the thread that merely began later."""
+    case, now = CaseFactory(reason=ReasonFactory(), state="open"), timezone.now()
+    asked = ConversationFactory(
+        case=case,
+        patient=case.patient,
+        channel="portal",
+        started_at=now - timedelta(days=3),
+        last_message_at=now,
+    )
+    later = now - timedelta(days=1)
+    ConversationFactory(
+        case=case, patient=case.patient, channel="email", started_at=later, last_message_at=later
+    )
+    CannedReply.objects.create(shortcut="soon", title="x", body="We look into {case_number}.")
+    macros.run(agent, case=case, macro=macro({"do": "reply", "canned": "soon"}))
+    assert Message.objects.get(author_role="agent").conversation == asked
+
+
+def test_a_live_chat_comes_before_what_was_written_since() -> None:
+    case, now = CaseFactory(), timezone.now()
+    chat = ConversationFactory(
+        case=case, channel="chat", state="open", started_at=now - timedelta(days=1), last_message_at=now
+    )
+    ConversationFactory(
+        case=case, channel="email", started_at=now, last_message_at=now + timedelta(minutes=5)
+    )
+    assert conversations.thread_of(case) == chat
