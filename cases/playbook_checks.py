@@ -6,6 +6,7 @@ without an exit, a step nobody reaches, a step reached by somebody who was not v
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -19,7 +20,8 @@ from portal.models import verification
 
 MOST_STEPS, MOST_FIELDS = 40, 40
 HEADER = {"purpose", "level", "identifiers", "steer", "first", "escalation", "fields", "steps"}
-LIMITS: dict[str, Callable[[str], Any]] = {"date": bound, "number": float, "money": float}
+MOST_DAYS = 36_500
+LIMITS: dict[str, Callable[[str], Any]] = {"date": bound, "number": Decimal, "money": Decimal}
 WHATS = dict(verification.WHATS)
 TEXTS = {"code", "kind", "title", "guide", "next", "failed", "action", "lane"}
 
@@ -204,9 +206,10 @@ def _field(field: Field) -> Iterator[str]:
 def _is_limit(field: Field, limit: str) -> bool:
     judge = LIMITS.get(field.type)
     try:
-        return judge is not None and judge(limit) is not None
-    except ValueError:
+        found = judge(limit) if judge else None
+    except (ValueError, ArithmeticError):
         return False
+    return found.is_finite() if isinstance(found, Decimal) else found is not None
 
 
 def _names(content: Content) -> Iterator[Problem]:
@@ -266,7 +269,7 @@ def _comparable(field: Field, condition: pc.Condition) -> bool:
     if condition.test in {"known", "unknown"}:
         return True
     if field.type == "date":
-        return condition.value.isdecimal()
+        return condition.value.isdecimal() and Decimal(condition.value) <= MOST_DAYS
     if field.type in {"number", "money"}:
         return condition.value.replace(".", "", 1).removeprefix("-").isdecimal()
     known = {pc.YES, pc.NO} if field.type == "yesno" else {value for value, _label in field.choices}

@@ -90,6 +90,43 @@ def test_a_branch_by_a_value_that_can_not_be_is_named(value: str) -> None:
     assert any("is no value of" in problem for problem in changed("questions", branches=wrong))
 
 
+def with_field(field: dict[str, Any], value: str = "") -> list[str]:
+    """What is wrong once ``urgent`` is this field, and ``value`` what the way on is decided by."""
+    content = small()
+    content["fields"] = [{"name": "urgent", "label": "How urgent?"} | field]
+    test = {"field": "urgent", "test": "older_than", "value": value} if value else {}
+    when = [test or {"field": "urgent", "test": "known", "value": ""}]
+    for step in content["steps"]:
+        if step["code"] == "questions":
+            step["branches"] = [{"when": when, "then": "hurry"}]
+    return [str(problem) for problem in playbook_checks.of(content)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "fits"),
+    [
+        ("number", "1200.5", True),
+        ("number", "nan", False),
+        ("money", "inf", False),
+        ("money", "soon", False),
+        ("date", "today+30", True),
+        ("date", "today+99999999999", False),
+        ("date", "today+9999999", False),
+        ("text", "3", False),
+    ],
+)
+def test_a_limit_that_can_not_be_kept_is_named(kind: str, limit: str, fits: bool) -> None:
+    for place in ("least", "most"):
+        wrong = with_field({"type": kind, place: limit})
+        assert any("limits that are not of its type" in problem for problem in wrong) != fits
+
+
+@pytest.mark.parametrize(("days", "fits"), [("30", True), ("99999999999", False), ("9" * 5000, False)])
+def test_days_that_nobody_can_count_are_named(days: str, fits: bool) -> None:
+    wrong = with_field({"type": "date"}, days)
+    assert any("is no value of" in problem for problem in wrong) != fits
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: (
