@@ -8,7 +8,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from agents.belongings import BETWEEN
 from agents.models import Draft, Preferences
+from cases import kin
 from cases.models import Case
 from config.security import audit
 from config.security.normal import is_blank
@@ -38,7 +40,8 @@ def save_draft(
     made_from: str = "",
     attachments: Iterable[uuid.UUID | str] = (),
 ) -> Draft | None:
-    """Keep ``body`` and the files with it; where there is neither, the draft ends.
+    """Keep ``body`` and the files with it; where there is neither, the draft ends. On a case that was merged
+    meanwhile, it is kept with the case it went into.
 
     ``seen``: the last message in the thread when it began. ``made_from``: the reply kept ready that it was made
     from, as ``cases.canned.fill`` names it.
@@ -50,7 +53,22 @@ def save_draft(
     if is_blank(body) and not files:
         Draft.objects.filter(user=actor, case=case).delete()
         return None
-    return keep_draft(actor, case, kind=kind, body=body, seen=seen, made_from=made_from, files=files)
+    words: dict[str, Any] = {"kind": kind, "body": body, "made_from": made_from, "files": files}
+    if (into := kin.kept(case)) != case:
+        return _keep_over(actor, case, into, seen=seen, **words)
+    return keep_draft(actor, case, seen=seen, **words)
+
+
+def _keep_over(user: User, case: Case, into: Case, *, body: str, files: list[str], **words: Any) -> Draft:
+    """From a page left open after a merge: what came over before is written on, what else is there stays."""
+    here, there = draft_of(user, case), draft_of(user, into)
+    if there is None or (here is None and body.startswith(there.body)):
+        return keep_draft(user, into, body=body, files=files, **words)
+    own = there.body.removesuffix(f"{BETWEEN}{here.body}") if here else there.body
+    keep_draft(user, case, body=body, files=files, **words)
+    there.body, there.attachments = f"{own}{BETWEEN}{body}", list(dict.fromkeys([*there.attachments, *files]))
+    there.save(update_fields=["body", "attachments"])
+    return there
 
 
 def keep_draft(
@@ -69,6 +87,8 @@ def keep_draft(
 def discard_draft(actor: User, *, case: Case, said: str, files: Iterable[uuid.UUID | str] = ()) -> None:
     """What was written has been sent. What was written on behind it meanwhile stays, and so do other files."""
     require(actor, "cases.work", case)
+    if (into := kin.kept(case)) != case:
+        _discard_over(actor, into, said)
     draft = Draft.objects.select_for_update(of=("self",)).filter(user=actor, case=case).first()
     if draft is None:
         return
@@ -80,6 +100,18 @@ def discard_draft(actor: User, *, case: Case, said: str, files: Iterable[uuid.UU
         draft.save(update_fields=["body", "attachments", "made_from"])
     else:
         draft.delete()
+
+
+def _discard_over(user: User, into: Case, said: str) -> None:
+    """What was sent from a page left open after a merge, out of the words that came over."""
+    there = Draft.objects.select_for_update(of=("self",)).filter(user=user, case=into).first()
+    if there is None or not said:
+        return
+    if there.body == said:
+        there.delete()
+    else:
+        there.body = there.body.removesuffix(f"{BETWEEN}{said}")
+        there.save(update_fields=["body"])
 
 
 def files_of(actor: User, refs: Iterable[str]) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any, cast
 from django.db import connection, transaction
 from django.utils import timezone
 
-from cases import cases, conversations, repeats, steering
+from cases import cases, conversations, kin, moving, repeats, steering
 from cases.drafts import Refused, Stored
 from cases.models import Case, Conversation, Message, Reason
 from cases.models import Inbound as Entry
@@ -129,7 +129,7 @@ def _place(inbound: Inbound) -> Conversation:
 def _taken_up(inbound: Inbound, ref: uuid.UUID) -> Conversation:
     """As it was closed, it opens again with its case; after the reopen window a new case takes the matter up."""
     conversation: Conversation = Conversation.objects.select_for_update(no_key=True, of=("self",)).get(pk=ref)
-    case = conversation.case
+    case = _moved_on(conversation)
     if case is not None and case.state == "closed":
         if repeats.is_past_reopening(case):
             return _continued(inbound, conversation, case)
@@ -138,6 +138,20 @@ def _taken_up(inbound: Inbound, ref: uuid.UUID) -> Conversation:
         conversation.state, conversation.closed_at = "open", None
         conversation.save(update_fields=["state", "closed_at"])
     return conversation
+
+
+def _moved_on(conversation: Conversation) -> Case | None:
+    """Its case; a thread that was begun on a merged one goes on to where the matter stands now."""
+    case = conversation.case
+    if case is None or case.merged_into_id is None:
+        return case
+    held = cases.locked_together([case.pk, kin.kept(case).pk])
+    into = held[kin.kept(case).pk]
+    moving.move([conversation.pk], of=held[case.pk], to=into)
+    for each in (held[case.pk], into):
+        cases.save(each, "unread")
+    conversation.case = into
+    return into
 
 
 def _continued(inbound: Inbound, before: Conversation, case: Case) -> Conversation:

@@ -89,3 +89,10 @@ def ancestors(case: Case) -> list[int]:
         above.append(upper)
         upper = Case.objects.values_list("parent_id", flat=True).get(pk=upper)
     return above
+
+
+def kept(case: Case) -> Case:
+    """The case that the matter stands in now: itself, or the one it went into, over however many merges."""
+    while case.merged_into is not None:
+        case = case.merged_into
+    return case

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from cases import canned, outside, wording
+from cases import canned, kin, outside, wording
 from cases.drafts import Draft, Refused, Stored
 from cases.models import CannedReply, Case, Conversation
 from portal.access import require
@@ -77,18 +77,20 @@ def through_portal(
     require(actor, "cases.work", case)
     said = {"body": body, "client_id": client_id, "made_from": made_from, "attachments": attachments}
     with transaction.atomic():
-        cases.locked(case)  # of the same sent twice at once, the second finds the thread of the first
-        thread = portal_thread(case)
+        held = cases.locked(kin.kept(case))  # sent twice at once, the second finds the thread of the first
+        thread = portal_thread(held)
         if thread._state.adding:
             thread.save()
         return conversations.reply(actor, conversation=thread, **said)
 
 
 def portal_thread(case: Case) -> Conversation:
-    """The case's thread in the portal; one that is not stored yet where it has none.
+    """The case's thread in the portal; one that is not stored yet where it has none. Of a case that was merged
+    meanwhile, that of the case it went into.
 
     Raises ValidationError where the customer can't read there.
     """
+    case = kin.kept(case)
     if not may_go_through_portal(case):
         raise ValidationError(_("This customer has no sign-in to the portal yet."))
     open_ones = case.conversations.filter(channel="portal").exclude(state="closed")

@@ -6,10 +6,11 @@ from django.db import connection
 
 from agents import workspace
 from agents.models import Draft
+from cases import merging
 from cases.models import Case
 from config.security import audit
 from portal.models import AccessEntry
-from tests.factories import CaseFactory, UserFactory
+from tests.factories import CaseFactory, PatientFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -85,3 +86,29 @@ def test_drafts_are_for_those_who_work_on_cases() -> None:
         workspace.save_draft(
             UserFactory(roles=["auditor"]), case=CaseFactory(), kind="note", body="x", seen=0
         )
+
+
+def test_a_draft_from_a_page_left_open_after_a_merge_is_kept_with_the_kept_case() -> None:
+    agent, patient = UserFactory(roles=["agent"]), PatientFactory()
+    one, two = (CaseFactory(patient=patient, owner=agent, state="open") for _ in "ab")
+    workspace.save_draft(agent, case=two, kind="reply", body="first", seen=0)
+    merging.merge(agent, into=one, cases=[two])
+    two.refresh_from_db()
+    workspace.save_draft(agent, case=two, kind="reply", body="first and more", seen=0)
+    assert [(draft.case, draft.body) for draft in Draft.objects.all()] == [(one, "first and more")]
+
+
+def test_what_was_being_written_on_the_kept_case_is_not_written_over() -> None:
+    agent, patient = UserFactory(roles=["agent"]), PatientFactory()
+    one, two = (CaseFactory(patient=patient, owner=agent, state="open") for _ in "ab")
+    for case, body in ((one, "here"), (two, "there")):
+        workspace.save_draft(agent, case=case, kind="reply", body=body, seen=0)
+    merging.merge(agent, into=one, cases=[two])
+    two.refresh_from_db()
+    for body in ("there and", "there and more"):
+        workspace.save_draft(agent, case=two, kind="reply", body=body, seen=0)
+    kept = workspace.draft_of(agent, one)
+    assert kept is not None
+    assert kept.body == "here\n\nthere and more"
+    workspace.discard_draft(agent, case=two, said="there and more")
+    assert [(draft.case, draft.body) for draft in Draft.objects.all()] == [(one, "here")]

@@ -8,13 +8,15 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 
-from cases import conversations
+from cases import conversations, intake, merging, sending
 from cases.channels import portal
 from cases.channels.chat import start
 from cases.drafts import Refused
 from cases.models import Case, Conversation, Inbound, Message
 from portal.models import Patient
 from tests.factories import (
+    CaseFactory,
+    ConversationFactory,
     DocumentFactory,
     ReasonFactory,
     TeamFactory,
@@ -126,3 +128,27 @@ def test_whose_messages_a_caregiver_writes(patient: Patient) -> None:
         compose(patient, actor=patient_with_user().user)
     with pytest.raises(PermissionDenied):
         portal.reply(driver.user, conversation=received.conversation, body="x", client_id=uuid.uuid4())
+
+
+def test_an_answer_in_a_thread_of_a_merged_case_lands_on_the_kept_one(patient: Patient) -> None:
+    agent = UserFactory(roles=["agent"])
+    one, two = (CaseFactory(patient=patient, owner=agent, state="open") for _ in "ab")
+    merging.merge(agent, into=one, cases=[two])
+    left = ConversationFactory(case=Case.objects.get(pk=two.pk), patient=patient, customer=patient.user)
+    contact = {"channel": "portal", "external_id": "x1", "sender": patient.user, "conversation": left}
+    intake.receive(intake.Inbound(body="My machine is down.", **contact))
+    left.refresh_from_db()
+    one.refresh_from_db()
+    two.refresh_from_db()
+    assert (left.case, one.unread, two.state) == (one, 1, "closed")
+    assert Message.objects.filter(conversation=left, author_role="customer").count() == 1
+
+
+def test_through_the_portal_from_a_page_left_open_goes_to_the_kept_case(patient: Patient) -> None:
+    agent = UserFactory(roles=["agent"])
+    one, two = (CaseFactory(patient=patient, owner=agent, state="open", channel="email") for _ in "ab")
+    merging.merge(agent, into=one, cases=[two])
+    page = Case.objects.get(pk=two.pk)
+    assert sending.portal_thread(page).case == one
+    stored = sending.through_portal(agent, case=page, body="Your papers are here.")
+    assert Conversation.objects.get(pk=stored.conversation_id).case == one
