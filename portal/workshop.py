@@ -8,6 +8,7 @@ deleted here, and what a rule exists for goes through the rule.
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from django import forms
 from django.contrib import admin, messages
@@ -236,7 +237,7 @@ def _why(error: Exception) -> str:
 
 
 def prove_first(request: HttpRequest) -> HttpResponse | None:
-    """For sensitive acts: to the step-up page where the last proof is too old."""
+    """For sensitive acts: to the step-up page where the last proof is too old, and from there back to it."""
     if sessions.fresh(request.user_session):  # type: ignore[attr-defined]
         return None
-    return HttpResponseRedirect(f"{reverse('portal:prove')}?next={request.path}")
+    return HttpResponseRedirect(f"{reverse('portal:prove')}?next={quote(request.get_full_path())}")

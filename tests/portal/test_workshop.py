@@ -1,6 +1,7 @@
 """The workshop (Django admin): rights from the one table, PHI behind dots, the trail read-only. R-SEC-1..3"""
 
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.apps import apps
@@ -198,6 +199,15 @@ def test_trail_export_wants_a_fresh_proof_and_goes_on_the_trail(staff_client):
     assert AccessEntry.objects.filter(kind="export", actor=client.user).count() == 1
     client.user.user_sessions.update(proved_at=timezone.now() - timedelta(hours=1))
     assert client.get(address(AccessEntry, "export"))["Location"].startswith(reverse("portal:prove"))
+
+
+def test_a_fresh_proof_leads_back_to_what_was_asked(staff_client):
+    """A filter that is lost on the way would export the whole trail."""
+    client = staff_client("auditor")
+    client.user.user_sessions.update(proved_at=timezone.now() - timedelta(hours=1))
+    asked = f"{address(AccessEntry, 'export')}?kind__exact=export&outcome__exact=ok"
+    proof = client.get(asked)["Location"]
+    assert parse_qs(urlsplit(proof).query) == {"next": [asked]}
 
 
 def test_the_trail_is_narrowed_to_what_one_person_did(staff_client):
