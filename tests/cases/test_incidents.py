@@ -1,6 +1,7 @@
 """Mass incidents: one cause, many patients (R-OPS-4)."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -294,6 +295,17 @@ def test_a_patient_with_two_cases_is_told_once_where_they_wrote(lead: User, reas
     incidents.add(lead, incident=incident, case=theirs)
     assert told(lead, incident)[theirs.number] == ""
     assert Message.objects.filter(kind="reply").count() == 1
+
+
+def test_the_word_goes_into_the_thread_they_wrote_in_last(lead: User, reason: Reason) -> None:
+    incident, now = declared(lead, reason, people=1), timezone.now()
+    case, before = incident.case.children.get(), now - timedelta(days=3)
+    case.conversations.all().delete()
+    known = {"case": case, "patient": case.patient, "channel": "portal"}
+    wrote = ConversationFactory(**known, started_at=before, last_message_at=now)
+    ConversationFactory(**known, started_at=now - timedelta(days=1), last_message_at=now - timedelta(days=1))
+    assert told(lead, incident)[case.number] == ""
+    assert Message.objects.get(kind="reply").conversation == wrote
 
 
 def test_a_case_merged_or_closed_in_between_is_left_out(lead: User, reason: Reason) -> None:
