@@ -46,7 +46,8 @@ def matter(actor: Any, number: str) -> Matter | None:
     """The case of a purpose ``case:<pk>``, or None where the actor sees none."""
     if not number.isdecimal() or len(number) > 18:
         return None
-    fields = ("case__patient__user", "patient", "customer", "channel", "identity_level", "last_message_at")
+    ours = ("case__patient__user", "case__patient__deceased_on", "patient", "customer")
+    fields = (*ours, "channel", "identity_level", "last_message_at")
     spoken = Conversation.objects.filter(case__in=Case.objects.visible_to(actor).filter(pk=number))
     rows = with_speaker(spoken.select_related("case__patient").only("started_at", *fields))
     rows = rows.order_by("-started_at")
@@ -141,7 +142,9 @@ def _known(conversation: Any, patient: Patient, figures: Figures) -> Standing:
 
 
 def _signed_in(conversation: Any, patient: Patient, figures: Figures) -> Standing:
-    """Who spoke last there, where they were signed in. A thread that we began ourselves verifies nobody."""
+    """Who spoke last there, where they were signed in. A thread that we began ourselves verifies nobody, and
+    nobody is the patient who has died.
+    """
     began_it = conversation.started_at if conversation.channel == "chat" else None
     spoken, whose = conversation.spoken_at, conversation.spoken_by
     if spoken is None:
@@ -158,4 +161,6 @@ def _signed_in(conversation: Any, patient: Patient, figures: Figures) -> Standin
         )
         if caregiver is None:
             return Standing()
+    elif patient.deceased_on is not None:
+        return Standing()
     return Standing(VERIFIED, "session", until, caregiver=caregiver) if until > timezone.now() else Standing()

@@ -12,7 +12,7 @@ from agents import context
 from cases import cases, conversations, sending
 from cases.models import Case
 from portal import verification
-from portal.models import User, VerificationLock
+from portal.models import Patient, User, VerificationLock
 from tests import factories
 from tests.people import signed_in
 
@@ -215,3 +215,11 @@ def test_a_lock_counts_at_once(agent: User, case: Case) -> None:
     guest_chat(case, identity_level=1)
     VerificationLock.objects.create(patient=case.patient, until=timezone.now() + timedelta(hours=1))
     assert context.standing(agent, case).level == 0
+
+
+@pytest.mark.parametrize("channel", ["portal", "chat"])
+def test_a_session_of_a_patient_who_has_died_verifies_nobody(agent: User, case: Case, channel: str) -> None:
+    says(thread(case, channel), case.patient.user)
+    assert context.standing(agent, case).level == 2
+    Patient.objects.filter(pk=case.patient_id).update(deceased_on=timezone.localdate())
+    assert context.standing(agent, Case.objects.get(pk=case.pk)).level == 0
