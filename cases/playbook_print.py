@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from pypdf import PdfReader
 
 from cases import playbook_content, rota
-from cases.models import EscalationPolicy, PlaybookVersion, SlaPolicy
+from cases.models import EscalationPolicy, Playbook, PlaybookVersion, SlaPolicy
 from cases.people import shown_name
 from cases.playbook_content import IDENTIFIERS, KINDS, LANES, TYPES, Branch, Content, Field, Step
 from config.business_day import business_day
@@ -70,7 +70,11 @@ def _told(version: PlaybookVersion, language: str) -> dict[str, Any]:
         "verify": _verify(content),
         "fields": [{"label": one.label, "about": _about(one)} for one in content.fields.values()],
         "steps": [_step(content, one, places, language) for one in content.steps.values()],
-        "escalation": [_path(path.lane, path.when) for path in content.escalation],
+        "escalation": [
+            _path(path.lane, path.when, policy)
+            for path in content.escalation
+            for policy in _called(version.playbook, path.lane)
+        ],
         "clocks": _clocks(version) or [_("No policy is in force.")],
         "words": {
             "verify": _("Who is it"),
@@ -137,10 +141,20 @@ def _words(content: Content, branch: Branch) -> str:
     return branch.words or playbook_content.all_of(branch.when, content.fields)
 
 
-def _path(lane: str, when: str) -> dict[str, str]:
+def _called(playbook: Playbook, lane: str) -> list[EscalationPolicy | None]:
+    """The lane's policies for the families of the reasons it is offered on, as escalation.policy_for has them;
+    None alone where nobody is named.
+    """
+    known = EscalationPolicy.objects.filter(lane=lane, active=True).select_related("rota").order_by("family")
+    by_family = {policy.family: policy for policy in known}
+    families = sorted(set(playbook.reasons.values_list("family", flat=True)) or {""})
+    found = [by_family.get(family) or by_family.get("") for family in families]
+    called = list(dict.fromkeys(policy for policy in found if policy is not None))
+    return [*called] or [next(iter(by_family.values()), None)]
+
+
+def _path(lane: str, when: str, policy: EscalationPolicy | None) -> dict[str, str]:
     """Who is called in a lane: the roles of its chain, and whom the rota names as it is printed."""
-    policy = EscalationPolicy.objects.filter(lane=lane, active=True, family="").select_related("rota").first()
-    policy = policy or EscalationPolicy.objects.filter(lane=lane, active=True).select_related("rota").first()
     if policy is None:
         return {"lane": str(LANES[lane]), "when": when, "who": _("(nobody is named yet)")}
     chain = [str(step.get_who_display()) for step in policy.steps.all()]

@@ -12,7 +12,7 @@ from cases.defaults import clocks, playbooks, reasons
 from cases.models import Playbook, PlaybookVersion
 from tests.cases.playbook_rows import in_force, small, version_of
 from tests.cases.rotas import clinician, layer, policy, rota
-from tests.factories import UserFactory
+from tests.factories import ReasonFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -98,3 +98,16 @@ def test_what_does_not_fit_says_so(agent: Any) -> None:
 def test_it_is_for_those_who_work_by_it(db: None) -> None:
     with pytest.raises(PermissionDenied):
         playbook_print.pdf(UserFactory(roles=["warehouse"]), version=version_of(in_force()))
+
+
+def test_it_names_the_people_of_the_family_it_is_offered_on(agent: Any, floor: None) -> None:
+    """Whom the policy of that family calls, not the general one's (R-CASE-2)."""
+    playbook = Playbook.objects.get(code="clinical-triage")
+    reason = ReasonFactory(family="billing")
+    playbook.reasons.set([reason])
+    of = rota("family")
+    layer(of, clinician("Fay"))
+    policy("clinical", of, family=reason.family)
+    text = text_of(playbook_print.pdf(agent, version=version_of(playbook)))
+    assert "On duty now: Fay" in text
+    assert "On duty now: Cleo" not in text
