@@ -1,5 +1,6 @@
 """The security page and the pages of second factors: authenticator apps, passkeys, recovery codes."""
 
+from contextlib import suppress
 from typing import Any
 
 import segno
@@ -78,7 +79,8 @@ def _secret_in_hand(request: HttpRequest) -> str:
     place = f"enrolment of {user.pk}".encode()
     if held := request.session.get(IN_HAND):
         factors.require_enrolment_open(user)
-        return crypto.unseal("enrolment", held.encode(), place).decode()
+        with suppress(crypto.Unreadable):  # its key has left the ring: begin anew
+            return crypto.unseal("enrolment", held.encode(), place).decode()
     secret = factors.new_secret(user)
     request.session[IN_HAND] = crypto.seal("enrolment", secret.encode(), place).decode()
     return secret

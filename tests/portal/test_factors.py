@@ -2,6 +2,7 @@
 
 import base64
 import re
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from django.db import connection
 from django.test import Client
 from django_otp.oath import TOTP
 
+from config.security import crypto
 from portal import account_mail, factors, sessions
 from portal.access import ROLES, STAFF_ROLES
 from portal.models import AccessEntry, RecoveryCode, TotpDevice, UserSession
@@ -90,6 +92,19 @@ def test_secret_in_hand_is_sealed_and_the_browsers_own(agent):
     assert shown[0] == shown[1] != shown[2]
     assert shown[0] not in str(dict(client.session))
     assert not TotpDevice.objects.exists()
+
+
+def test_an_enrolment_whose_key_left_the_ring_begins_anew(agent, settings):
+    client = by_password(agent)
+    kept = settings.MASTER_KEYS
+    settings.MASTER_KEYS = f"gone:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+    held = crypto.seal("enrolment", SECRET.encode(), f"enrolment of {agent.pk}".encode()).decode()
+    settings.MASTER_KEYS = kept
+    session = client.session
+    session["enrolment"] = held
+    session.save()
+    assert client.get("/security/factors/new").status_code == 200
+    assert client.session["enrolment"] != held
 
 
 def test_patients_are_offered_not_forced():
