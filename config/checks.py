@@ -285,12 +285,30 @@ def _only_tls() -> Iterator[CheckMessage]:
         yield error("EMAIL_USE_TLS", "is on in production.", 34)
     for name in ("DATABASE_URL", "DATABASE_OWNER_URL"):
         found = env.database(getattr(settings, name), name)
-        if _is_elsewhere(str(found["HOST"])) and found["OPTIONS"].get("sslmode") not in SEALED_LINES:
+        if _leaves_the_machine(found) and found["OPTIONS"].get("sslmode") not in SEALED_LINES:
             yield error(name, "names another machine: add ?sslmode=verify-full.", 35)
     if settings.REDIS_URL.startswith(("redis:", "valkey:")) and _is_elsewhere(
         urlsplit(settings.REDIS_URL).hostname or ""
     ):
         yield error("REDIS_URL", "names another machine: begin with rediss://.", 36)
+    bucket = settings.S3_OPTIONS["endpoint_url"] or ""
+    if is_web_address(bucket) and bucket.lower().startswith("http:") and _is_elsewhere(_host(bucket)):
+        yield error("S3_URL", "names another machine: begin with https://.", 37)
+    scanner = settings.CLAMD_URL
+    if _leads_to_a_scanner(scanner) and _is_elsewhere(_host(scanner)):
+        wish = "names another machine, which gets every file in clear; keep the line between them closed."
+        yield Warning(f"CLAMD_URL: {wish}", id="config.W038")
+
+
+def _host(address: str) -> str:
+    return urlsplit(address).hostname or ""
+
+
+def _leaves_the_machine(database: dict[str, Any]) -> bool:
+    """What libpq would connect to: any of the hosts, and where a service file leads nobody can tell here."""
+    options = database["OPTIONS"]
+    hosts = f"{database['HOST']},{options.get('hostaddr', '')}".split(",")
+    return "service" in options or any(map(_is_elsewhere, hosts))
 
 
 def _is_elsewhere(host: str) -> bool:

@@ -37,7 +37,7 @@ PRODUCTION = {
     "EMAIL_HOST": "smtp.example",
     "EMAIL_USE_TLS": True,
     "DEFAULT_FROM_EMAIL": "portal@example.org",
-    "CLAMD_URL": "tcp://scanner:3310",
+    "CLAMD_URL": "unix:///run/clamav/clamd.ctl",
     "PUBLIC_URL": "https://portal.example.org",
     "ALLOWED_HOSTS": ["portal.example.org"],
     "SECURE_HSTS_SECONDS": 31536000,
@@ -135,6 +135,7 @@ def test_sound_production_is_let_through(production):
         ("CLAMD_URL", "tcp://scanner:99999999"),
         ("CLAMD_URL", "unix://clamd"),
         ("CLAMD_URL", "http://scanner"),
+        ("CLAMD_URL", "tcp://[scanner"),
         ("SUPPLIER_TIME_ZONE", "Mars/Olympus"),
         ("SUPPLIER_TIME_ZONE", "America"),
         ("SUPPLIER_TIME_ZONE", "../etc/passwd"),
@@ -189,6 +190,50 @@ def test_production_refuses(production, setting, value):
 def test_no_line_to_another_machine_is_open(production, host):
     production.DATABASE_URL = production.DATABASE_OWNER_URL = f"postgresql://app@{host}/dme"
     assert named() == {"DATABASE_URL", "DATABASE_OWNER_URL"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/dme?hostaddr=10.0.0.5",
+        "localhost/dme?hostaddr=10.0.0.5",
+        "/dme?service=records",
+        "/dme?host=/run/dme,db.example.org",
+        "localhost,db/dme",
+    ],
+)
+def test_what_the_client_library_would_follow_elsewhere_counts(production, address):
+    production.DATABASE_URL = production.DATABASE_OWNER_URL = f"postgresql://app@{address}"
+    assert named() == {"DATABASE_URL", "DATABASE_OWNER_URL"}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "refused"),
+    [
+        ("http://s3.example.org", {"S3_URL"}),
+        ("https://s3.example.org", set()),
+        ("http://127.0.0.1:9000", set()),
+        (None, set()),
+    ],
+)
+def test_a_bucket_elsewhere_is_reached_over_tls(production, endpoint, refused):
+    production.S3_OPTIONS = {**production.S3_OPTIONS, "endpoint_url": endpoint}
+    assert named() == refused
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("tcp://scanner:3310", {"config.W038"}),
+        ("tcp://localhost:3310", set()),
+        ("unix:///run/clamd.ctl", set()),
+    ],
+)
+def test_a_scanner_elsewhere_is_a_warning(production, url, warned):
+    """Clamd knows no TLS: files go to it in clear."""
+    production.CLAMD_URL = url
+    assert {message.id for message in checks.check_production()} == warned
+    checks.refuse_unfit()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "/dme?host=/run/dme#"])
@@ -272,7 +317,7 @@ SOUND = {
     "SMS_URL": "https://sms.example/messages",
     "EMAIL_HOST": "smtp.example",
     "DEFAULT_FROM_EMAIL": "portal@example.org",
-    "CLAMD_URL": "tcp://scanner:3310",
+    "CLAMD_URL": "unix:///run/clamav/clamd.ctl",
     "PUBLIC_URL": "https://portal.example.org",
     "ALLOWED_HOSTS": "portal.example.org",
 }
