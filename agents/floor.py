@@ -20,7 +20,6 @@ from django.db.models import (
     Value,
 )
 from django.db.models import When as Whenever
-from django.utils import timezone
 
 from agents.models import (
     AgentCapacity,
@@ -34,8 +33,8 @@ from agents.models import (
 )
 from agents.placement import LANES, OTHER_LANE, Agent, Item, Need, Rules
 from cases.models import Case, Conversation, Team
-from portal.access import PERMISSIONS, STAFF_REALM
-from portal.models import RoleGrant
+from portal.access import PERMISSIONS
+from portal.models import User
 
 AT_ONCE = 1000
 SERVED = ("open", "waiting")
@@ -217,12 +216,8 @@ def _need(demand: SkillDemand) -> Need:
 # --- who is there ------------------------------------------------------------------------------------
 def agents_there(known: Setting) -> list[Agent]:
     """Everybody of the desk who is online, with what they can still take."""
-    in_force = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    holders = RoleGrant.objects.filter(in_force, role__in=PERMISSIONS["cases.work"]).values("user")
-    there = AgentPresence.objects.filter(
-        state="online", user__is_active=True, user__realm=STAFF_REALM, user__in=holders
-    )
-    return agents_of(there, known)
+    desk = User.objects.holding(PERMISSIONS["cases.work"]).order_by().values("pk")
+    return agents_of(AgentPresence.objects.filter(state="online", user__in=desk), known)
 
 
 def agents_of(presences: Iterable[AgentPresence], known: Setting) -> list[Agent]:

@@ -14,17 +14,17 @@ from agents.presence import MOST_CHATS
 from agents.workspace import LONGEST_DRAFT
 from cases import gate, snoozing
 from cases.models import Case, Reason, Team
-from portal.access import PERMISSIONS, STAFF_REALM
+from config.security.normal import is_blank
+from portal.access import PERMISSIONS
 from portal.choices import choose_among
-from portal.models import Order, Patient, RoleGrant, User
+from portal.models import Order, Patient, User
 
 BY_HAND = [("phone", _("Phone")), ("email", _("E-mail")), ("sms", _("Text message"))]
 
 
 def desk() -> Any:
     """Staff who work on cases."""
-    holders = RoleGrant.objects.filter(role__in=PERMISSIONS["cases.work"]).values("user")
-    return User.objects.filter(realm=STAFF_REALM, is_active=True, pk__in=holders).order_by("pk")
+    return User.objects.holding(PERMISSIONS["cases.work"])
 
 
 LOCAL_TIME = "%Y-%m-%dT%H:%M"
@@ -86,7 +86,7 @@ class SayForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
-        if not (said.get("body") or "").strip() and not said.get("attachments"):
+        if is_blank(said.get("body") or "") and not said.get("attachments"):
             raise forms.ValidationError(_("A message can't be empty."))
         return said
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.forms import PersonField
 from cases.models import Rota
 from cases.models.escalation import LANES
-from portal.access import PERMISSIONS, STAFF_REALM
+from portal.access import PERMISSIONS
 from portal.choices import choose_among
 from portal.models import User
 
@@ -17,12 +17,6 @@ ENDINGS = [("resolved", _("Resolved")), ("stood_down", _("Not needed after all")
 
 def _lines(rows: int) -> forms.Textarea:
     return forms.Textarea(attrs={"rows": rows})
-
-
-def holding(*roles: str) -> Any:
-    """Active staff who hold one of some roles."""
-    staff = User.objects.filter(realm=STAFF_REALM, is_active=True, role_grants__role__in=roles)
-    return staff.distinct().order_by("pk")
 
 
 class EscalateForm(forms.Form):
@@ -51,7 +45,7 @@ class EscalateForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choose_among(self, "ours", holding("clinician"))
+        choose_among(self, "ours", User.objects.holding(["clinician"]))
 
     def clean(self) -> dict[str, Any]:
         """As the rule takes it: one clinician's id."""
@@ -98,5 +92,5 @@ class StandInForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        people = holding(*PERMISSIONS["pages.acknowledge"])
+        people = User.objects.holding(PERMISSIONS["pages.acknowledge"])
         choose_among(self, "user", people)

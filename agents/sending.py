@@ -19,10 +19,11 @@ from kombu.exceptions import OperationalError
 
 from agents import timeline, workspace
 from agents.models import HeldReply
-from cases import belongings, cases, conversations, live
+from cases import belongings, cases, conversations, kin, live
 from cases import sending as fitness
 from cases.drafts import Refused
 from cases.models import Case, Conversation, Message
+from config.security.normal import is_blank
 from portal.access import STAFF_REALM, allowed, require
 from portal.models import User
 
@@ -114,12 +115,12 @@ def _refuse_odd_time(at: datetime, now: datetime) -> None:
 
 
 def _thread_of(actor: User, case: Case) -> Conversation:
-    return timeline.speaking(timeline.conversations(actor, case)) or conversations.thread_of(case)
+    return conversations.speaking(timeline.conversations(actor, case)) or conversations.thread_of(case)
 
 
 def _meant_for(actor: User, held: HeldReply) -> Conversation:
     if held.through_portal:
-        return fitness.portal_thread(_standing(held.case))
+        return fitness.portal_thread(held.case)
     return held.conversation or _thread_of(actor, held.case)
 
 
@@ -252,7 +253,7 @@ def _say(held: HeldReply) -> None:
     author = User.objects.get(pk=held.user_id)
     if author.realm != STAFF_REALM or not allowed(author, "cases.work", held.case):
         raise PermissionDenied("cases.work")
-    case = _standing(held.case)
+    case = kin.kept(held.case)
     files = tuple(uuid.UUID(ref) for ref in held.attachments)
     said: dict[str, Any] = {"client_id": held.client_id, "attachments": files, "made_from": held.made_from}
     if held.through_portal:
@@ -260,15 +261,6 @@ def _say(held: HeldReply) -> None:
         return
     thread = _open_thread(author, case, held)
     conversations.reply(author, conversation=thread, body=held.body, **said)
-
-
-def _standing(case: Case) -> Case:
-    """The case, or the one it went into while the reply waited."""
-    for _step in range(5):
-        if case.merged_into_id is None:
-            break
-        case = Case.objects.get(pk=case.merged_into_id)
-    return case
 
 
 def _open_thread(author: User, case: Case, held: HeldReply) -> Conversation:
@@ -316,10 +308,10 @@ def _settle(held: HeldReply, state: str) -> None:
 
 def _back_to_draft(held: HeldReply) -> None:
     """Never lose a word nor a file: before what was begun meanwhile, if anything was. A note stays one."""
-    case = _standing(held.case)
+    case = kin.kept(held.case)
     begun = workspace.draft_of(held.user, case)
     files = list(dict.fromkeys([*held.attachments, *(begun.attachments if begun else [])]))
-    if begun is None or not begun.body.strip():
+    if begun is None or is_blank(begun.body):
         kept: dict[str, Any] = {"body": held.body, "seen": held.seen, "made_from": held.made_from}
         workspace.keep_draft(held.user, case, kind="reply", files=files, **kept)
         return

@@ -21,7 +21,7 @@ from cases.cases import Conflict
 from cases.models import Case, Conversation
 from config.security import audit
 from config.sweeps import each
-from portal.access import PERMISSIONS, STAFF_REALM, System, require
+from portal.access import PERMISSIONS, System, require
 from portal.models import User
 
 BATON = System("shift baton")
@@ -68,10 +68,7 @@ def ending(user: User, now: datetime | None = None) -> Shift | None:
 def coming(leaver: User, at: datetime) -> list[User]:
     """Who is on duty when ``leaver`` goes at ``at``, and stays beyond."""
     on_duty = Shift.objects.filter(start__lte=at, end__gt=at).exclude(user=leaver).values("user")
-    grants = Q(role_grants__expires_at=None) | Q(role_grants__expires_at__gt=timezone.now())
-    desk = Q(role_grants__role__in=PERMISSIONS["cases.work"])
-    able = User.objects.filter(grants, desk, realm=STAFF_REALM, is_active=True, pk__in=on_duty)
-    return list(able.distinct().order_by("pk"))
+    return list(User.objects.holding(PERMISSIONS["cases.work"]).filter(pk__in=on_duty))
 
 
 def open_work(user: User) -> QuerySet[Case]:

@@ -9,6 +9,7 @@ from cases import paging, rota
 from cases.models import EscalationPolicy, PolicyStep, Rota
 from cases.rota import Plan, Stretch
 from cases.rota_warnings import in_words
+from portal.models import User
 
 MOST_NAMED = 3
 NEEDS_ROTA = {"on_duty": 1, "all_on_duty": 1, "backup": 2}  # how many people have to be on duty
@@ -22,7 +23,7 @@ def weak_points(policy: EscalationPolicy) -> list[str]:
     for step in steps:
         if words := _weakness(step, plan):
             found.append(_("Step %(place)s: %(words)s") % {"place": step.place, "words": words})
-    if not paging.holders("supervisor"):
+    if not User.objects.holding(["supervisor"]).exists():
         found.append(_("There is no active supervisor, who is paged where nobody is on duty."))
     return found
 

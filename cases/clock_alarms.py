@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable
 
-from django.db.models import Q
-from django.utils import timezone
-
 from cases import telling
 from cases.models import Case, ClockEvent, Team
-from portal.access import FLOOR, STAFF_REALM, System
+from portal.access import FLOOR, System
 from portal.models import User
 
 TIME = System("clocks")
@@ -47,11 +44,9 @@ def _note(case: Case, alarm: ClockEvent, what: str) -> None:
 
 def _leads(teams: set[int]) -> dict[int | None, list[int]]:
     """Leads and supervisors by team; under None all of them, for cases of teams that nobody leads."""
-    in_force = Q(role_grants__expires_at=None) | Q(role_grants__expires_at__gt=timezone.now())
-    floor = User.objects.filter(
-        in_force, role_grants__role__in=FLOOR, realm=STAFF_REALM, is_active=True
-    ).distinct()
-    found: dict[int | None, list[int]] = {None: list(floor.values_list("pk", flat=True))}
+    found: dict[int | None, list[int]] = {
+        None: list(User.objects.holding(FLOOR).values_list("pk", flat=True))
+    }
     led = Team.objects.filter(pk__in=teams, members__in=found[None])
     for team, lead in led.values_list("pk", "members"):
         if lead in found[None]:

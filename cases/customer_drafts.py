@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from cases.drafts import storable
 from cases.models import Conversation, CustomerDraft, Reason
+from config.security.normal import is_blank
 from portal.access import require
 from portal.models import Patient
 
@@ -40,7 +41,7 @@ def keep(
     if conversation is not None:
         require(actor, "portal.use", conversation)
     with transaction.atomic():
-        if not (body.strip() or subject.strip()):
+        if is_blank(body + subject):
             _drop(actor, patient, conversation)
             return None
         draft, _made = CustomerDraft.objects.update_or_create(

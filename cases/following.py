@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from cases import cases, telling
 from cases.models import Case, Follower, Notification
 from cases.people import shown_name
-from portal.access import PERMISSIONS, STAFF_REALM, allowed, require
-from portal.models import RoleGrant, User
+from portal.access import PERMISSIONS, allowed, require
+from portal.models import User
 
 NAMED = re.compile(r"@(\w)")
 
@@ -83,8 +83,7 @@ def _stands(name: str, said: str) -> bool:
 
 
 def _desk() -> list[User]:
-    holders = RoleGrant.objects.filter(role__in=PERMISSIONS["console.use"]).values("user")
-    return list(User.objects.filter(realm=STAFF_REALM, is_active=True, pk__in=holders).order_by("pk"))
+    return list(User.objects.holding(PERMISSIONS["console.use"]))
 
 
 def noted(author_id: int | None, case_id: int, body: str) -> None:

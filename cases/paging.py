@@ -23,7 +23,7 @@ from cases.models import Escalation, Page, PagingContact, PolicyStep
 from cases.people import shown_name
 from config.integrations import mail, sms, telephony
 from config.integrations.breaker import PartnerDown, PartnerRefuses
-from portal.access import STAFF_REALM, System
+from portal.access import System
 from portal.models import User
 
 log = structlog.get_logger(__name__)
@@ -82,7 +82,7 @@ def _take_step(escalation: Escalation, now: datetime) -> None:
     escalation.step += 1
     pages = _planned(escalation, people, step, now) if step else []
     if again:
-        pages += _planned(escalation, holders("lead", "supervisor"), step, now)
+        pages += _planned(escalation, list(User.objects.holding(["lead", "supervisor"])), step, now)
     if not people:
         pages += _nobody_there(escalation, step, now)
     _write(escalation, pages)
@@ -95,25 +95,18 @@ def whom(step: PolicyStep, of_rota: Any, at: datetime) -> list[User]:
     if step.who == "person":
         return [step.person] if step.person and step.person.is_active else []
     if step.who == "leads":
-        return holders("lead")
+        return list(User.objects.holding(["lead"]))
     if step.who == "supervisors":
-        return holders("supervisor")
+        return list(User.objects.holding(["supervisor"]))
     on_duty = rota.on_duty(of_rota, at) if of_rota else []
     return {"on_duty": on_duty[:1], "backup": on_duty[1:2]}.get(step.who, on_duty)
-
-
-def holders(*roles: str) -> list[User]:
-    """Active staff who hold one of some roles now."""
-    rows = User.objects.filter(realm=STAFF_REALM, is_active=True, role_grants__role__in=roles)
-    named = rows.prefetch_related("role_grants").distinct().order_by("pk")
-    return [user for user in named if user.role_names() & set(roles)]
 
 
 def _nobody_there(escalation: Escalation, step: PolicyStep | None, now: datetime) -> list[Page]:
     """A link of the chain is empty: every supervisor is paged over every channel, and it is on record."""
     escalation.unstaffed_at = escalation.unstaffed_at or now
     cases.record(PAGER, escalation.case, "paged", {"to": _("nobody is on duty")})
-    supervisors = holders("supervisor")
+    supervisors = list(User.objects.holding(["supervisor"]))
     if not supervisors:
         log.error("Nobody is on duty, and there is no supervisor to page.", escalation=escalation.pk)
     return _planned(escalation, supervisors, step, now, as_stand_in=True)
@@ -163,7 +156,7 @@ def call_supervisors(escalation: Escalation) -> None:
     """Tell every supervisor of an escalation that nobody resolved in time."""
     escalation.round, escalation.step = escalation.round + 1, AFTER_TIME
     escalation.save(update_fields=["round", "step"])
-    _write(escalation, _planned(escalation, holders("supervisor"), None, timezone.now()))
+    _write(escalation, _planned(escalation, list(User.objects.holding(["supervisor"])), None, timezone.now()))
 
 
 def stop(escalation: Escalation, *, by: Any = None, through: str = "", page: Page | None = None) -> None:

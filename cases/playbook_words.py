@@ -9,6 +9,7 @@ from cases import outside
 from cases import playbook_content as pc
 from cases.facts import FACTS
 from cases.playbook_content import Content, Step
+from config.security.normal import is_blank
 
 VARIABLE = re.compile(r"\{([^{}]*)\}")
 LONGEST, LONGEST_SMS = 1200, 320
@@ -32,7 +33,7 @@ def problems_of_words(content: Content, step: Step) -> Iterator[str]:
 def _languages(channel: str, by_language: Mapping[str, str]) -> Iterator[str]:
     names = {"en": _("English"), "es": _("Spanish")}
     for language in pc.LANGUAGES:
-        if not by_language.get(language, "").strip():
+        if is_blank(by_language.get(language, "")):
             yield _("its words for %(channel)s are missing in %(language)s.") % {
                 "channel": channel,
                 "language": names[language],

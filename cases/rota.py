@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -21,7 +21,7 @@ from cases import calendars
 from cases.calendars import Hours
 from cases.models import Rota, RotaLayer, RotaMember, RotaOverride
 from portal.access import PERMISSIONS, allowed, require
-from portal.models import RoleGrant, User
+from portal.models import User
 
 A_DAY = timedelta(days=1)
 LONGEST_LOOK = timedelta(days=100)
@@ -163,9 +163,7 @@ def plans(rotas: Any) -> list[Plan]:
 
 def _able() -> set[int]:
     """Who can acknowledge a page now: of anybody else a turn is a gap."""
-    grants = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    held = RoleGrant.objects.filter(grants, role__in=PERMISSIONS["pages.acknowledge"], user__is_active=True)
-    return set(held.values_list("user", flat=True))
+    return set(User.objects.holding(PERMISSIONS["pages.acknowledge"]).values_list("pk", flat=True))
 
 
 def _reckoned(rota: Rota, hours: Hours | None, able: set[int]) -> Plan:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases import paging, rota
+from cases import rota
 from cases.models import Rota, RotaWarning
 from cases.rota import Plan, Stretch
 from config.integrations import mail
@@ -31,7 +31,7 @@ def tell() -> int:
     sent = 0
     for plan in rota.plans(Rota.objects.filter(active=True)):
         if gaps := rota.gaps_ahead(plan):
-            for person in paging.holders("lead", "supervisor"):
+            for person in User.objects.holding(["lead", "supervisor"]):
                 sent += _tell(person, plan, gaps, now.date())
     return sent
 

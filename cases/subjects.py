@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from cases import cases, facts, outside, wording
 from cases.models import Case, Checklist, Conversation, SubjectTemplate
+from config.security.normal import is_blank
 from portal.access import require
 
 OWN = ("topic", "needed")  # filled from the template itself
@@ -82,7 +83,7 @@ def check_checklist(checklist: Checklist) -> None:
 def _items_wrong(items: Any) -> str:
     if not isinstance(items, list) or not items or not all(isinstance(item, str) for item in items):
         return _("A checklist is a list of lines, one at least.")
-    if len(items) > MOST_ITEMS or any(not item.strip() or len(item) > LONGEST_ITEM for item in items):
+    if len(items) > MOST_ITEMS or any(is_blank(item) or len(item) > LONGEST_ITEM for item in items):
         return _("At most %(most)d lines, each of 1 to %(longest)d letters.") % {
             "most": MOST_ITEMS,
             "longest": LONGEST_ITEM,

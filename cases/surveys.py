@@ -28,7 +28,7 @@ from config.security.normal import is_blank
 from config.security.redaction import redact
 from portal import consent, one_time
 from portal.access import FLOOR, System, require
-from portal.models import Patient, RoleGrant
+from portal.models import Patient, User
 
 NEVER_ASKED = frozenset({"abuse", "duplicate"})
 TOPIC = "surveys"
@@ -202,12 +202,9 @@ def _follow_up(asked: SurveyInvitation, given: SurveyAnswer) -> None:
 
 def _leads(asked: SurveyInvitation) -> list[int]:
     """Those of the case's team; where it has none, all of them."""
-    held = RoleGrant.objects.filter(role__in=FLOOR, user__is_active=True)
-    every = list(held.values_list("user_id", flat=True).distinct())
-    if asked.team_id is None:
-        return every
-    own = list(held.filter(user__teams=asked.team_id).values_list("user_id", flat=True).distinct())
-    return own or every
+    every = User.objects.holding(FLOOR).values_list("pk", flat=True)
+    own = list(every.filter(teams=asked.team_id)) if asked.team_id else []
+    return own or list(every)
 
 
 def waits_for_lead(case: Case) -> SurveyFollowUp | None:

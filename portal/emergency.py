@@ -8,14 +8,13 @@ from datetime import timedelta
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.security import audit
 from config.security.normal import is_blank
 from portal import account_mail, signals
-from portal.access import PERMISSIONS, STAFF_REALM, require
+from portal.access import PERMISSIONS, require
 from portal.levels import emergency_of, rules
 from portal.models import EmergencyAccess, Patient, User
 
@@ -63,10 +62,7 @@ def break_glass(actor: User, *, patient: Patient, reason: str, purpose: str = ""
 
 def reviewers() -> list[User]:
     """Everybody who may review, the one who acted among them: they are told as well."""
-    now = timezone.now()
-    in_force = Q(role_grants__expires_at=None) | Q(role_grants__expires_at__gt=now)
-    held = Q(role_grants__role__in=PERMISSIONS["break_glass.review"]) & in_force
-    return list(User.objects.filter(held, realm=STAFF_REALM, is_active=True).distinct().order_by("pk"))
+    return list(User.objects.holding(PERMISSIONS["break_glass.review"]))
 
 
 def review(actor: User, *, access: EmergencyAccess, justified: bool, note: str) -> EmergencyAccess:

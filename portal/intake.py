@@ -66,7 +66,7 @@ def take_in(actor: Any, *, practitioner: Practitioner | None = None, **told: Any
 def _refuse_half(referral: Referral) -> None:
     wrong: dict[str, Any] = {}
     for name in ("first_name", "last_name"):
-        if not str(getattr(referral, name)).strip():
+        if is_blank(str(getattr(referral, name))):
             wrong[name] = _("The name is needed to find or make a record.")
     if not referral.birth_date or not OLDEST <= referral.birth_date <= business_day():
         wrong["birth_date"] = _("Give a date of birth that lies in the past.")

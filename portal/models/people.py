@@ -1,6 +1,7 @@
 """People: whoever signs in, the patients of the supplier, and who may act for them."""
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -31,6 +32,13 @@ class UserManager(BaseUserManager.from_queryset(AuditedQuerySet)):  # type: igno
     def by_email(self, email: str, realm: str) -> "User | None":
         found: User | None = self.filter(email_index__matches=email, realm=realm).first()
         return found
+
+    def holding(self, roles: Iterable[str]) -> "models.QuerySet[User]":
+        """Staff whose account is open and who hold one of ``roles`` now, each once."""
+        in_force = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+        held = RoleGrant.objects.filter(in_force, role__in=roles).values("user")
+        found: models.QuerySet[User] = self.filter(realm=access.STAFF_REALM, is_active=True, pk__in=held)
+        return found.order_by("pk")
 
     def get_by_natural_key(self, username: str | None) -> "User":
         found: User = self.get(ref=username)

@@ -1,16 +1,18 @@
 """Following cases, naming colleagues on them, and what one is told (R-CASE-1)."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
+from django.utils import timezone
 
 from cases import cases, conversations, following
 from cases.drafts import Author, Draft
 from cases.models import Case, CaseEvent, Follower, Notification
 from cases.writer import write, write_one
-from portal.models import User
+from portal.models import RoleGrant, User
 from tests.factories import CaseFactory, ConversationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,6 +102,13 @@ def test_who_can_not_open_cases_can_not_be_named(agent: User, case: Case) -> Non
     with pytest.raises(ValidationError, match="Lou"):
         following.mention(agent, case=case, users=[driver])
     conversations.note(agent, conversation=case.conversations.get(), body="@Lou Driver is on the way")
+    assert not Notification.objects.exists()
+
+
+def test_who_no_longer_works_at_the_desk_is_not_named(agent: User, case: Case) -> None:
+    former = UserFactory(display_name="Lou Former")
+    RoleGrant.objects.create(user=former, role="agent", expires_at=timezone.now() - timedelta(days=1))
+    conversations.note(agent, conversation=case.conversations.get(), body="@Lou Former please look")
     assert not Notification.objects.exists()
 
 
