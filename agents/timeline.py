@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from agents import event_words
-from cases import conversations as threads_rules
 from cases import lines
 from cases.models import Case, CaseEvent, Conversation, Message, MessageAttachment
 from cases.people import first_letters
@@ -17,7 +16,6 @@ from portal.models import Patient, User
 
 PAGE = 50
 CONVERSATIONS = 20
-speaking, is_live = threads_rules.speaking, threads_rules.is_live
 TURNS = ("opened", "closed", "reopened", "merged", "escalated", "callback")  # of a case, among others
 
 

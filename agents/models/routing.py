@@ -277,6 +277,10 @@ class Shift(models.Model):
     def __str__(self) -> str:
         return f"shift {self.pk}"
 
+    @property
+    def is_over(self) -> bool:
+        return self.end <= timezone.now()
+
     def clean(self) -> None:
         if self.start is None or self.end is None:
             return

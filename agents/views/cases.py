@@ -43,7 +43,7 @@ def thread(request: StaffRequest, case: Case) -> dict[str, Any]:
         "case": case,
         "whom": context.heading(request.user, case, line.conversations),
         "timeline": line,
-        "speaking": timeline.speaking(line.conversations),
+        "speaking": conversations.speaking(line.conversations),
         "draft": draft,
         "draft_files": workspace.files_of(request.user, draft.attachments) if draft else [],
         "longest": workspace.LONGEST_DRAFT,
@@ -68,7 +68,7 @@ def case(request: StaffRequest, number: str) -> HttpResponseBase:
 def head(request: StaffRequest, number: str) -> HttpResponseBase:
     found = opened(request, number, "case heading")
     threads = timeline.conversations(request.user, found)
-    speaking, whom = timeline.speaking(threads), context.heading(request.user, found, threads)
+    speaking, whom = conversations.speaking(threads), context.heading(request.user, found, threads)
     shown = {"case": found, "whom": whom, "speaking": speaking, "acts": acts.of(request.user, found)}
     return render(request, "agents/case/head.html", shown)
 
@@ -224,8 +224,8 @@ def _waits(request: StaffRequest, case: Case, said: dict[str, Any]) -> bool:
         return False
     if said["at"] is not None:
         return True
-    thread = timeline.speaking(timeline.conversations(request.user, case))
-    live = not said["through_portal"] and thread is not None and timeline.is_live(thread)
+    thread = conversations.speaking(timeline.conversations(request.user, case))
+    live = not said["through_portal"] and thread is not None and conversations.is_live(thread)
     return not live and workspace.preferences_of(request.user).undo_seconds > 0
 
 
@@ -251,7 +251,9 @@ def _say(request: StaffRequest, case: Case, said: dict[str, Any]) -> None:
     if said["through_portal"] and said["kind"] == "reply":
         fitness.through_portal(request.user, case=case, **words)
         return
-    thread = timeline.speaking(timeline.conversations(request.user, case)) or conversations.thread_of(case)
+    thread = conversations.speaking(timeline.conversations(request.user, case)) or conversations.thread_of(
+        case
+    )
     write = conversations.note if said["kind"] == "note" else conversations.reply
     write(request.user, conversation=thread, **words)
 

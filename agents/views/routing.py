@@ -4,7 +4,6 @@ from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -32,13 +31,7 @@ def offered(request: StaffRequest) -> HttpResponseBase:
     return render(
         request,
         "agents/routing/offers.html",
-        {
-            "offers": shown,
-            "baton": baton,
-            "ending": ending,
-            "ended": ending is not None and ending.end <= timezone.now(),
-            "leaving": leaving,
-        },
+        {"offers": shown, "baton": baton, "ending": ending, "leaving": leaving},
     )
 
 

@@ -17,6 +17,7 @@ from django_htmx.http import trigger_client_event
 from agents import forms, offers, presence, summary, timeline, workspace
 from agents.views.answers import StaffRequest, blame, closes_dialog, told
 from cases import cases as rules
+from cases import conversations
 from cases.drafts import Refused
 from cases.models import Case
 from portal.access import allowed, door
@@ -99,7 +100,7 @@ def done(case: Case) -> HttpResponse:
 def take(request: StaffRequest, number: str) -> HttpResponseBase:
     """Accept the chat that waits, or make the case one's own."""
     case = reached(request, number)
-    thread = timeline.speaking(timeline.conversations(request.user, case))
+    thread = conversations.speaking(timeline.conversations(request.user, case))
     try:
         if thread is not None and thread.channel == "chat" and thread.state == "queued":
             presence.accept_chat(request.user, conversation=thread)

@@ -55,9 +55,9 @@ class UserAdmin(WorkshopAdmin):
         accounts = super().get_queryset(request).prefetch_related("role_grants")
         return accounts.annotate(record=F("patient__pk"))
 
-    def whose(self, obj: User) -> Any:
+    def whose(self, obj: Any) -> Any:
         """A patient's account tells of the patient as their record does."""
-        return obj.record  # type: ignore[attr-defined]
+        return obj.record
 
     @property
     def sealed(self) -> list[str]:

@@ -1,6 +1,7 @@
 """Availability, capacity, and what becomes of the chats of somebody who leaves."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -191,10 +192,10 @@ def test_what_a_colleague_took_meanwhile_is_not_put_back(monkeypatch: pytest.Mon
     first, second = chat_of(leaver), chat_of(leaver)
     release = conversations.release
 
-    def hands_on(*args: object, **kwargs: object) -> Conversation:
+    def hands_on(*args: Any, **kwargs: Any) -> Conversation:
         Conversation.objects.filter(pk=second.pk).update(agent=colleague)
         Case.objects.filter(pk=second.case_id).update(owner=colleague)
-        return release(*args, **kwargs)  # type: ignore[arg-type]
+        return release(*args, **kwargs)
 
     monkeypatch.setattr(conversations, "release", hands_on)
     presence.hand_back(presence.SWEEPER, presence.served_by([leaver]))
