@@ -1,14 +1,15 @@
 """Group commit: what the sockets of a process send while one batch is being written makes the next one."""
 
 import asyncio
-
-from django.db import InterfaceError, OperationalError
+import logging
 
 from cases import writer
 from cases.drafts import Draft, Outcome, Refused
 from cases.lanes import Lane
 
 MOST = 200
+
+logger = logging.getLogger(__name__)
 
 
 class Collector:
@@ -39,7 +40,9 @@ class Collector:
             self._task = None
 
     async def _write(self, drafts: list[Draft]) -> list[Outcome]:
+        """Whatever goes wrong, everybody who waits for this batch is told, and the next one is written."""
         try:
             return await self._lane.run(writer.write, drafts)
-        except (OperationalError, InterfaceError):
+        except Exception as error:
+            logger.warning("A batch was not written: %s.", type(error).__name__)
             return [Refused("unavailable", "Not stored yet. Please try again.", retry_after=1)] * len(drafts)

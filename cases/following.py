@@ -89,9 +89,9 @@ def _desk() -> list[User]:
 def noted(author_id: int | None, case_id: int, body: str) -> None:
     """A note has been written: whoever it names is told. What can't be told does not hold up the note."""
     author = User.objects.filter(pk=author_id).first()
-    named = named_in(body) if author else []
-    if author and named:
-        mention(author, case=Case.objects.get(pk=case_id), users=named)
+    named = [user for user in named_in(body) if user.pk != author_id] if author else []
+    if author and (told := [user for user in named if allowed(user, "console.use")]):
+        _tell_named(author, Case.objects.get(pk=case_id), told)
 
 
 # --- what one has been told --------------------------------------------------------------------------

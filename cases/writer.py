@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from cases import live, notices
 from cases.drafts import Draft, Outcome, Refused, Stored
@@ -17,7 +17,6 @@ from cases.ledger import Entry, Ledger
 from cases.sealing import Sealed, seal
 from cases.signals import message_stored
 
-POISON = (DataError, IntegrityError, UnicodeError, ValueError, TypeError)
 LOST = (OperationalError, InterfaceError)
 
 logger = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ def write_one(draft: Draft) -> Stored:
 def _ready(draft: Draft) -> Sealed | Refused:
     try:
         return seal(draft)
-    except POISON as error:
+    except Exception as error:
         return _poison(error)
 
 
@@ -59,20 +58,20 @@ def _written(batch: list[Sealed]) -> list[Outcome]:
         return [_alone(sealed) for sealed in batch]
     try:
         return _together(batch)
-    except (*POISON, *LOST) as error:
+    except Exception as error:
         _leave(error)
         return [_alone(sealed) for sealed in batch]
 
 
 def _alone(sealed: Sealed) -> Outcome:
-    """One message for itself: only what is wrong with this one can hurt it."""
+    """One message for itself: only what is wrong with this one can hurt it, and whatever that is, it is said."""
     try:
         return _together([sealed])[0]
-    except POISON as error:
-        return _poison(error)
     except LOST as error:
         _leave(error)
         return Refused("unavailable", "Not stored yet. Please try again.", retry_after=1)
+    except Exception as error:
+        return _poison(error)
 
 
 def _leave(error: Exception) -> None:

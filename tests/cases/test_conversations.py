@@ -1,16 +1,18 @@
 """The writer and the rules of conversations, on the database itself."""
 
+import asyncio
 import uuid
 from typing import Any
 
 import pytest
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cases import conversations, history
 from cases.cases import Conflict
 from cases.channels.chat import start
+from cases.collector import Collector
 from cases.drafts import SYSTEM, Author, Draft, Refused, Stored
 from cases.models import Conversation, Message, ReadMark
 from cases.people import Guest
@@ -89,6 +91,27 @@ def test_a_poisoned_message_hurts_no_neighbour(chat: Conversation) -> None:
     assert refused.code == "invalid"
     assert refused.permanent
     assert (good.seq, other.seq) == (1, 2)
+
+
+def test_whatever_a_message_raises_its_neighbours_are_stored_and_everybody_is_answered(
+    chat: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Promise 6: an error that nobody thought of is one message's own; no socket waits for ever."""
+
+    def fails(author_id: int | None, case_id: int, body: str) -> None:
+        raise ValidationError("Nobody was told.")
+
+    monkeypatch.setattr("cases.following.noted", fails)
+    note = said(chat, "@Ben look", kind="note", author=Author("agent", "u7", "Sam"))
+
+    async def say() -> list[Any]:
+        collector = Collector()
+        both = asyncio.gather(collector.submit(said(chat)), collector.submit(note))
+        return await asyncio.wait_for(both, timeout=8)
+
+    stored, refused = asyncio.run(say())
+    assert (stored.seq, refused.code, refused.permanent) == (1, "invalid", True)
+    assert Message.objects.get().body == "Hello"
 
 
 def test_what_can_never_be_stored_is_refused_before_any_query(chat: Conversation) -> None:

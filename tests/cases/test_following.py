@@ -112,6 +112,17 @@ def test_who_no_longer_works_at_the_desk_is_not_named(agent: User, case: Case) -
     assert not Notification.objects.exists()
 
 
+def test_a_note_is_kept_though_nobody_it_names_can_be_told(agent: User, case: Case) -> None:
+    """The author's own role may end between the note and its storing."""
+    robin = UserFactory(roles=["agent"], display_name="Robin Reyes")
+    thread = case.conversations.get()
+    note = conversations.draft(agent, thread, kind="note", body="@Robin Reyes please look")
+    RoleGrant.objects.filter(user=agent).delete()
+    write_one(note)
+    assert thread.messages.count() == 1
+    assert told(robin) == ["mentioned"]
+
+
 def test_everybody_has_their_own_notifications(agent: User, case: Case) -> None:
     other = UserFactory(roles=["agent"])
     following.mention(other, case=case, users=[agent])
