@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Max, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -30,6 +30,7 @@ CLIMBER = System("forgotten cases")
 LANE_NAMES = dict(LANES)
 NEWS_TRAVELS = timedelta(minutes=2)
 LOOKED_BACK = timedelta(hours=6)
+PATIENCE = timedelta(minutes=15)
 
 
 class NoPolicy(ValidationError):
@@ -94,14 +95,18 @@ def clinician_id(said: str) -> str:
 
 def policy_for(lane: str, case: Case) -> EscalationPolicy:
     """The lane's policy for the family of the case's reason, or its general one."""
-    family = case.reason.family if case.reason else ""
-    found = EscalationPolicy.objects.filter(lane=lane, active=True, family__in={"", family})
-    policy: EscalationPolicy | None = found.order_by("-family").first()
+    policy = _policy(lane, case)
     if policy is None:
         raise NoPolicy(
             {"lane": _("Nobody is named for this yet. A supervisor sets up the escalation policy.")}
         )
     return policy
+
+
+def _policy(lane: str, case: Case) -> EscalationPolicy | None:
+    family = case.reason.family if case.reason else ""
+    found = EscalationPolicy.objects.filter(lane=lane, active=True, family__in={"", family})
+    return found.order_by("-family").first()
 
 
 def _refuse_second(case: Case, lane: str) -> None:
@@ -216,23 +221,45 @@ def _locked(escalation: Escalation) -> Escalation:
 
 # --- climbing by itself --------------------------------------------------------------------------------
 def climb(case_id: int, *, clock: str) -> Escalation | None:
-    """A clock of the case ran out: one tier up, where the policy there climbs on this kind. Twice is once."""
+    """A clock of the case ran out: one tier up, where the policy there climbs on this kind. Twice is once.
+
+    Where no policy names anybody for the next tier, the one above it is asked; whom a manager was done with
+    goes to a manager again when another promise passes.
+    """
     case = Case.objects.select_related("reason").filter(pk=case_id).exclude(state="closed").first()
-    if case is None or case.tier >= TIERS["manager"]:
+    if case is None or _just_ran_out(case, clock):
         return None
-    lane = "specialist" if case.tier < TIERS["specialist"] else "manager"
+    above = ["specialist", "manager"] if case.tier < TIERS["specialist"] else ["manager"]
+    lane = next((lane for lane in above if _policy(lane, case)), "")
+    if not lane or (case.tier >= TIERS["manager"] and _has_gone_up(case, clock)):
+        return None
     return _by_itself(case, lane, _("A promised time has passed without an answer."), clock)
+
+
+def _just_ran_out(case: Case, clock: str) -> bool:
+    """A promise of seconds that passed a moment ago: late, and its lead was told, but not forgotten yet."""
+    just = Q(breached_at__gt=timezone.now() - PATIENCE, within__lt=PATIENCE)
+    return Clock.objects.filter(just, case=case, kind=clock, state="running").exists()
+
+
+def _has_gone_up(case: Case, clock: str) -> bool:
+    """Whether a manager was called since this clock ran out."""
+    ran_out = Clock.objects.filter(case=case, kind=clock).aggregate(last=Max("breached_at"))["last"]
+    called = case.escalations.filter(lane="manager")
+    return ran_out is not None and called.filter(opened_at__gte=ran_out).exists()
 
 
 def forgotten() -> list[tuple[int, str]]:
     """Cases and the kind of the clock that ran out on them, which have not gone up since: what a node that
-    died with the news in hand left behind."""
+    died with the news in hand left behind, and promises of seconds by now long passed."""
     taken = EscalationPolicy.objects.filter(active=True).values_list("climbs_on", flat=True)
     kinds = {kind for climbs_on in taken for kind in climbs_on}
     now = timezone.now()
     late = Clock.objects.filter(breached_at__range=(now - LOOKED_BACK, now - NEWS_TRAVELS), state="running")
+    late = late.exclude(breached_at__gt=now - PATIENCE, within__lt=PATIENCE)
     since = Escalation.objects.filter(case=OuterRef("case"), opened_at__gte=OuterRef("breached_at"))
-    left = late.filter(kind__in=kinds, case__tier__lt=TIERS["manager"]).exclude(Exists(since))
+    with_manager = Escalation.objects.live().filter(case=OuterRef("case"), lane="manager")
+    left = late.filter(kind__in=kinds).exclude(Exists(since)).exclude(Exists(with_manager))
     return list(left.order_by("breached_at").values_list("case", "kind")[: paging.AT_ONCE])
 
 
@@ -254,7 +281,11 @@ def running_out() -> list[int]:
 
 
 def run_out(escalation_id: int) -> bool:
-    """The time of an escalation is over: it goes on to the manager, and there to every supervisor."""
+    """The time of an escalation is over: it goes on to the manager, and there to every supervisor.
+
+    A clinical one calls the supervisors itself, whoever has it and whatever else a manager has of the case, and
+    then its whole chain, until somebody acknowledges it anew.
+    """
     with transaction.atomic():
         rows = Escalation.objects.live().select_related("case__reason", "policy").filter(overdue_at=None)
         try:
@@ -264,17 +295,20 @@ def run_out(escalation_id: int) -> bool:
         escalation.overdue_at = timezone.now()
         escalation.save(update_fields=["overdue_at"])
         cases.record(CLIMBER, escalation.case, "escalated", {"to": _("time is over")})
-        if escalation.lane == "manager":
-            paging.call_supervisors(escalation)
-        else:
-            _by_itself(escalation.case, "manager", _("An escalation was not resolved in time."))
+        up = None
+        if escalation.lane != "manager":
+            up = _by_itself(escalation.case, "manager", _("An escalation was not resolved in time."))
+        if escalation.lane == "clinical":
+            paging.call_anew(escalation, paging.supervisors())
+        elif up is None:
+            paging.call_once(escalation, paging.supervisors())
     return True
 
 
 def case_closed(case_id: int) -> int:
     """What a closed case no longer needs is stood down; a clinical page goes on until a clinician has it."""
     left = Escalation.objects.live().filter(case_id=case_id)
-    ended = left.exclude(lane="clinical", state="paging")
+    ended = left.exclude(lane="clinical", state="paging", acknowledged_by=None)
     for escalation in ended:
         stand_down(CLIMBER, escalation=escalation, outcome=_("The case was closed."))
     return len(ended)

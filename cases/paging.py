@@ -33,7 +33,9 @@ AT_ONCE = 50
 LEASE = timedelta(minutes=2)
 TRY_AGAIN = timedelta(minutes=1)
 MOST_TRIES = 3
-AFTER_TIME = 0  # the step of pages that tell of an escalation whose time is over
+OUT_OF_TURN = (
+    0  # the step of pages that are no step of the chain: the time is over, or the symptoms are worse
+)
 STAND_IN_WAIT = timedelta(minutes=10)
 EVERY_CHANNEL = ("console", "sms", "call", "email")
 
@@ -106,10 +108,7 @@ def _nobody_there(escalation: Escalation, step: PolicyStep | None, now: datetime
     """A link of the chain is empty: every supervisor is paged over every channel, and it is on record."""
     escalation.unstaffed_at = escalation.unstaffed_at or now
     cases.record(PAGER, escalation.case, "paged", {"to": _("nobody is on duty")})
-    supervisors = list(User.objects.holding(["supervisor"]))
-    if not supervisors:
-        log.error("Nobody is on duty, and there is no supervisor to page.", escalation=escalation.pk)
-    return _planned(escalation, supervisors, step, now, as_stand_in=True)
+    return _planned(escalation, supervisors(), step, now, as_stand_in=True)
 
 
 def _planned(
@@ -152,11 +151,27 @@ def _write(escalation: Escalation, pages: list[Page]) -> None:
     soon([page.pk for page in written if page.due_at <= now])
 
 
-def call_supervisors(escalation: Escalation) -> None:
-    """Tell every supervisor of an escalation that nobody resolved in time."""
-    escalation.round, escalation.step = escalation.round + 1, AFTER_TIME
+def call_once(escalation: Escalation, people: Iterable[User]) -> None:
+    """Call these over every channel, whoever has it."""
+    escalation.round, escalation.step = escalation.round + 1, OUT_OF_TURN
     escalation.save(update_fields=["round", "step"])
-    _write(escalation, _planned(escalation, list(User.objects.holding(["supervisor"])), None, timezone.now()))
+    _write(escalation, _planned(escalation, people, None, timezone.now()))
+
+
+def call_anew(escalation: Escalation, people: Iterable[User]) -> None:
+    """Call these at once, and then the chain from its head, until somebody acknowledges it (again)."""
+    soonest = timezone.now() + STAND_IN_WAIT
+    escalation.state, escalation.next_step_at = "paging", min(escalation.next_step_at or soonest, soonest)
+    escalation.save(update_fields=["state", "next_step_at"])
+    call_once(escalation, people)
+
+
+def supervisors() -> list[User]:
+    """Who is called where nobody else is there: the supervisors, or the leads where there is none of them."""
+    found = list(User.objects.holding(["supervisor"])) or list(User.objects.holding(["lead"]))
+    if not found:
+        log.error("There is no supervisor and no lead to page.")
+    return found
 
 
 def stop(escalation: Escalation, *, by: Any = None, through: str = "", page: Page | None = None) -> None:
@@ -227,7 +242,7 @@ def _claim(page_id: int) -> Page | None:
 def _is_wanted(page: Page) -> bool:
     """While nobody has it; that its time ran out is told whoever has it."""
     state = page.escalation.state
-    return state == "paging" or (page.step == AFTER_TIME and state == "acknowledged")
+    return state == "paging" or (page.step == OUT_OF_TURN and state == "acknowledged")
 
 
 def _deliver(page: Page) -> str:

@@ -6,7 +6,7 @@ from cases.models import EscalationPolicy, PolicyStep, Rota
 
 ALOUD = ["console", "sms", "call", "email"]
 QUIETLY = ["console", "email"]
-FORGOTTEN = ["next_response", "acknowledgement", "resolution"]
+FORGOTTEN = ["first_response", "next_response", "acknowledgement", "resolution"]
 
 ROTAS = {
     "clinical": ("Clinical on call", True),

@@ -159,7 +159,7 @@ def test_acknowledging_stops_the_paging_and_is_named_and_timed(agent):
     assert made.clinician == f"staff-{first.pk}"
     assert paged(made) == [("Cleo Clinic", "console", "acknowledged"), ("Cleo Clinic", "sms", "skipped")]
     with time_machine.travel(made.due_at + timedelta(seconds=1)):
-        assert climb_escalations() == 1  # its time is over; nobody else is paged for it
+        assert climb_escalations() == 1  # its time is over; there is no supervisor to call
     assert not made.pages.filter(step__gt=1).exists()
 
 
