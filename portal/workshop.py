@@ -12,6 +12,9 @@ from urllib.parse import quote
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -45,6 +48,25 @@ class ReasonForm(forms.Form):
     )
 
 
+class OfferedList(ChangeList):
+    """A list that is narrowed by what its page offers and by nothing else.
+
+    Whatever else could be asked of an address would be answered yes or no about rows and fields that the
+    page hides, those of other tables too, with names in the address and no entry on the trail.
+    """
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        if any("\0" in value for values in request.GET.lists() for value in values[1]):
+            raise SuspiciousOperation("NUL in a filter")
+        try:
+            specs, has_filters, left, *more = super().get_filters(request)
+        except (ValueError, OverflowError) as error:
+            raise IncorrectLookupParameters from error
+        if left.keys() & self.get_filters_params().keys():
+            raise DisallowedModelAdminLookup("No filter of this page asks that.")
+        return specs, has_filters, left, *more
+
+
 class WorkshopAdmin(admin.ModelAdmin):
     """Base of our admin pages. ``sees`` and ``works`` name permissions; without ``works`` it is read-only.
 
@@ -66,15 +88,11 @@ class WorkshopAdmin(admin.ModelAdmin):
         return getattr(obj, "patient_id", None)
 
     # --- lists -------------------------------------------------------------------------------------
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Only what the page itself offers as a filter can be asked of an address."""
-        offered = ["pk", *(getattr(item, "parameter_name", item) for item in self.get_list_filter(request))]
-        return any(lookup == name or lookup.startswith(f"{name}__") for name in offered)
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return OfferedList
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """A list that shows whose rows they are is an entry on the trail, one for the page."""
-        if any("\0" in value for value in request.GET.values()):
-            raise SuspiciousOperation("NUL in a filter")
         response = super().changelist_view(request, extra_context)
         shown = getattr(response, "context_data", None) or {}
         if request.method == "GET" and "cl" in shown:

@@ -30,11 +30,24 @@ class FindForm(forms.Form):
     words = forms.CharField(label=_("Surname, phone or e-mail address in full"), max_length=120)
 
 
+class FoundFilter(admin.SimpleListFilter):
+    """The rows that a search by name, phone or e-mail address found; offered while they are shown."""
+
+    title, parameter_name = _("search"), "pk__in"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(self.value() or "", _("Found"))] if self.value() else []
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        found = [int(pk) for pk in (self.value() or "").split(",") if pk.isdecimal() and len(pk) < 19]
+        return queryset.filter(pk__in=found)
+
+
 @admin.register(Patient)
 class PatientAdmin(WorkshopAdmin):
     sees = "patients.view"
     list_display = ("account_number", "language", "state", "preferred_channel", "synthetic", "created_at")
-    list_filter = ("language", "preferred_channel", "state")
+    list_filter = (FoundFilter, "language", "preferred_channel", "state")
     search_fields = ("account_number",)
     search_help_text = _("Account number. By name, phone or e-mail address: Find a patient.")
     ordering = ("-pk",)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -111,7 +112,10 @@ class AccessEntryAdmin(WorkshopAdmin):
         require(request.user, "trail.export")
         if (proof := prove_first(request)) is not None:
             return proof
-        queryset = self.get_changelist_instance(request).get_queryset(request)
+        try:
+            queryset = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            return HttpResponseRedirect(reverse("admin:portal_accessentry_changelist"))
         if queryset.count() > MOST_ROWS:
             self.message_user(
                 request, _("That is more than can be taken away at once: narrow it down."), messages.ERROR
