@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 HEARTBEAT = "worker-heartbeat"
 HEARTBEAT_KEPT_SECONDS = 3600
 LEAST_FREE_BYTES = 200 * 1024 * 1024
+STORAGE_FULL = "storage-full"
+STORAGE_FULL_KEPT_SECONDS = 180  # a file that waits for room is tried each minute, and says so again
 
 
 class PartIll(Exception):
@@ -107,6 +109,8 @@ def storage() -> None:
             raise PartIll("can't be written to")
         if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
             raise PartIll("is nearly full")
+    if cache.get(STORAGE_FULL):
+        raise PartIll("was full: files wait for room")
 
 
 def role() -> None:
@@ -129,6 +133,12 @@ PARTS: dict[str, Callable[[], None]] = {
 def beat(queue: str) -> None:
     """Remember that a worker works off ``queue``."""
     cache.set(f"{HEARTBEAT}-{queue}", time.time(), HEARTBEAT_KEPT_SECONDS)
+
+
+def found_full() -> None:
+    """Remember that the storage had no room. A bucket or a quota tells nobody before it is used up."""
+    log.error("Storage is full: files wait for room.")
+    cache.set(STORAGE_FULL, "1", STORAGE_FULL_KEPT_SECONDS)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

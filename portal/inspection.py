@@ -24,6 +24,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from config import health
 from config.integrations import scanner
 from config.security.audit import acting
 from config.security.storage import NotStored, StorageFull
@@ -82,11 +83,18 @@ def process(document_id: int) -> str:
     except Refused as refusal:
         result_state = _refuse(document, refusal.reason)
     except scanner.NotScanned:
-        result_state = _settle(document, lambda it: _set(it, state=DocumentState.NOT_SCANNED))
-    except (Damaged, NotStored):
+        result_state = _put_off(document, DocumentState.NOT_SCANNED)
+    except Damaged:
         result_state = _refuse(document, Refusal.CHANGED)
+    except NotStored:
+        raise  # counts: a file that is lost is given up in the end, one whose disk is away for a while is not
     except StorageFull:
-        result_state = _settle(document, lambda it: _set(it, state=DocumentState.RECEIVED))
+        result_state = _put_off(document, DocumentState.RECEIVED)
+        health.found_full()
+    except Exception:
+        # The decoder answers for what a file may bring about. This is ours: the file is kept and tried again.
+        _put_off(document, DocumentState.SCANNING)
+        raise
     log.info("file inspected", document=document.pk, state=result_state)
     return result_state
 
@@ -99,7 +107,8 @@ def sweep() -> dict[str, int]:
     stuck = Q(state=DocumentState.SCANNING, changed_at__lt=now - STUCK_AFTER)
     untouched = Q(state=DocumentState.RECEIVED, changed_at__lt=now - UNTOUCHED_AFTER)
     waiting = Q(state=DocumentState.NOT_SCANNED) if _scannable() else Q(pk__in=[])
-    due = list(Document.objects.filter(stuck | untouched | waiting).values_list("pk", flat=True)[:500])
+    rows = Document.objects.filter(stuck | untouched | waiting).order_by("changed_at", "pk")
+    due = list(rows.values_list("pk", flat=True)[:500])
     for document_id in due:
         process_upload.delay(document_id)
     expired = Upload.objects.filter(state=UploadState.OPEN, expires_at__lt=now)[:500]
@@ -115,9 +124,7 @@ def _claim(document_id: int) -> Document | None:
         rows = Document.objects.select_for_update(skip_locked=True, of=("self",))
         document = rows.filter(stale | free, pk=document_id, upload__isnull=False).first()
         if document is not None:
-            # A file waiting for the scanner has not failed, however often it was asked for.
-            tries = document.attempts + (document.state != DocumentState.NOT_SCANNED)
-            _set(document, state=DocumentState.SCANNING, attempts=tries)
+            _set(document, state=DocumentState.SCANNING, attempts=document.attempts + 1)
         return document
 
 
@@ -227,6 +234,11 @@ def _keep(document: Document, result: Result, checked: bool) -> str:
     if state != DocumentState.READY:
         _remove(place, small)
     return state
+
+
+def _put_off(document: Document, state: DocumentState) -> str:
+    """Leave the file for a later run. Only runs that never came back, killed by it, count against a file."""
+    return _settle(document, lambda it: _set(it, state=state, attempts=max(0, it.attempts - 1)))
 
 
 def _refuse(document: Document, reason: Refusal) -> str:

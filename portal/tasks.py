@@ -9,6 +9,7 @@ from portal import access_trail, account_mail, duplicates, inspection, my_data, 
 
 logger = logging.getLogger(__name__)
 
+LONGEST_QUEUED = 300  # seconds; the sweep asks again, and files that wait for hours must not hold up the mail
 LONGEST_PROOF = 4 * 3600  # seconds: years of entries, read once
 
 SCHEDULE = {
@@ -29,7 +30,7 @@ PARTNERS = {
 }
 
 
-@shared_task(name="portal.tasks.process_upload")
+@shared_task(name="portal.tasks.process_upload", expires=LONGEST_QUEUED)
 def process_upload(document_id: int) -> str:
     """Take a file that arrived through its checks."""
     return inspection.process(document_id)

@@ -23,6 +23,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from config import health
 from config.security.storage import StorageFull, Vault
 from config.security.streams import InPieces
 from portal import owners
@@ -367,6 +368,7 @@ def _store_chunk(upload: Upload, data: bytes) -> None:
     try:
         vault().put(part_name(upload, upload.received), BytesIO(data))
     except StorageFull:
+        health.found_full()
         raise NoRoom from None
 
 

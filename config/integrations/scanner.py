@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from config.integrations.deadline import Deadline
+from config.security.storage import NotStored
+from config.security.streams import Damaged
 
 TIMEOUT = 60.0
 WHOLE_SECONDS = 600.0  # for a file of the largest size, scanned
@@ -57,7 +59,7 @@ def works() -> bool:
 
 
 def scan(pieces: Iterable[bytes]) -> Verdict:
-    """The verdict over a stream. Raises NotScanned."""
+    """The verdict over a stream. Raises NotScanned, and what a damaged or lost file raises as it is read."""
     if not works():
         raise NotScanned("No working scanner.")
     try:
@@ -72,6 +74,8 @@ def _ask(pieces: Iterable[bytes]) -> Verdict:
         with _connect(settings.CLAMD_URL) as line, Deadline(WHOLE_SECONDS) as deadline:
             deadline.hold(line)
             return _verdict(_converse(line, pieces))
+    except (Damaged, NotStored):
+        raise  # told by the pieces, not by the scanner
     except OSError as error:
         raise NotScanned(f"The scanner failed ({type(error).__name__}).") from None
 

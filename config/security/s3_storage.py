@@ -61,7 +61,10 @@ class EncryptedS3Storage(Vault, S3Storage):
         return True
 
     def size(self, name: str) -> int:
-        return streams.plain_size(super().size(name))
+        try:
+            return streams.plain_size(super().size(name))
+        except FileNotFoundError:
+            raise NotStored(errno.ENOENT, "There is no such file in the storage.") from None
 
     def tidy(self, older_than: float) -> int:
         return 0

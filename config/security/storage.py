@@ -109,7 +109,10 @@ class EncryptedFileSystemStorage(Vault, FileSystemStorage):
         return True
 
     def size(self, name: str) -> int:
-        return streams.plain_size(super().size(name))
+        try:
+            return streams.plain_size(super().size(name))
+        except FileNotFoundError:
+            raise NotStored(errno.ENOENT, "There is no such file in the storage.") from None
 
     def _raw(self, name: str) -> io.FileIO:
         """The stored bytes of a file."""

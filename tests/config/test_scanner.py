@@ -17,6 +17,8 @@ import pytest
 
 from config.integrations import scanner
 from config.integrations.scanner import EICAR, NotScanned, Verdict
+from config.security.storage import NotStored
+from config.security.streams import Damaged
 
 CLAMD = shutil.which("clamd") or shutil.which("clamd", path="/usr/sbin:/usr/local/sbin")
 
@@ -104,6 +106,22 @@ def test_a_stream_over_its_limit_is_not_called_clean(clamd: str, settings) -> No
     settings.CLAMD_URL = clamd
     with pytest.raises(NotScanned):
         scanner.scan(bytes(256 * 1024) for _ in range(64))
+
+
+@pytest.mark.parametrize("failure", [Damaged(), NotStored()])
+def test_a_file_that_cannot_be_read_is_no_fault_of_the_scanner(
+    clamd: str, settings, failure: OSError
+) -> None:
+    """Or it would wait for the scanner for ever."""
+    settings.CLAMD_URL = clamd
+
+    def pieces() -> Iterator[bytes]:
+        yield b"a letter"
+        raise failure
+
+    with pytest.raises(type(failure)):
+        scanner.scan(pieces())
+    assert scanner.scan([b"a letter"]) is Verdict.CLEAN
 
 
 def test_a_scanner_without_signatures_is_no_scanner(tmp_path: Path, settings) -> None:

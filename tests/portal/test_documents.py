@@ -3,6 +3,8 @@
 import hashlib
 import tracemalloc
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +21,7 @@ from pypdf import PdfReader
 from config.integrations import scanner
 from config.integrations.scanner import EICAR, NotScanned, Verdict
 from config.security import audit
+from config.security.storage import EncryptedFileSystemStorage, NotStored, StorageFull
 from portal import documents, formats, inspection, owners, signals, uploads
 from portal.access import System
 from portal.documents import NotReadable
@@ -482,18 +485,92 @@ def test_a_part_that_was_changed_at_rest_is_not_passed_on(patient: Patient) -> N
     assert document.reason == "changed"
 
 
-def test_a_full_disk_leaves_the_file_for_later(patient: Patient, monkeypatch) -> None:
-    from config.security.storage import EncryptedFileSystemStorage, StorageFull
-
-    document = arrive(patient, files.picture())
-
+@contextmanager
+def no_room(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def full(*_: Any) -> int:
         raise StorageFull
 
     with monkeypatch.context() as patch:
         patch.setattr(EncryptedFileSystemStorage, "put", full)
-        assert inspection.process(document.pk) == "received"
+        yield
+
+
+def test_a_lost_part_is_looked_for_again_and_given_up_in_the_end(patient: Patient) -> None:
+    document = arrive(patient, files.picture())
+    place = Path(default_storage.path(uploads.part_name(document.upload, 0)))
+    kept = place.read_bytes()
+    place.unlink()
+    for _ in range(inspection.ATTEMPTS_MOST - 1):
+        with pytest.raises(NotStored):
+            inspection.process(document.pk)
+        age(document, inspection.STUCK_AFTER + timedelta(seconds=1))
+    place.write_bytes(kept)
     assert inspection.process(document.pk) == "ready"
+    other = arrive(patient, files.picture())
+    Path(default_storage.path(uploads.part_name(other.upload, 0))).unlink()
+    for _ in range(inspection.ATTEMPTS_MOST):
+        with pytest.raises(NotStored):
+            inspection.process(other.pk)
+        age(other, inspection.STUCK_AFTER + timedelta(seconds=1))
+    assert inspection.process(other.pk) == "refused"
+
+
+def test_a_full_disk_loses_no_file_however_long_it_stays_full(patient: Patient, monkeypatch) -> None:
+    document = arrive(patient, files.picture())
+    with no_room(monkeypatch):
+        for _ in range(2 * inspection.ATTEMPTS_MOST):
+            assert inspection.process(document.pk) == "received"
+    assert inspection.process(document.pk) == "ready"
+
+
+def test_a_full_disk_loses_no_file_that_waited_for_the_scanner(
+    patient: Patient, monkeypatch, no_scanner
+) -> None:
+    document = sent(patient, files.picture())
+    monkeypatch.setattr(scanner, "scan", lambda pieces: Verdict.CLEAN)
+    with no_room(monkeypatch):
+        for _ in range(2 * inspection.ATTEMPTS_MOST):
+            assert inspection.process(document.pk) == "received"
+    assert inspection.process(document.pk) == "ready"
+
+
+def test_readiness_tells_that_files_wait_for_room(patient: Patient, monkeypatch, client, valkey) -> None:
+    document = arrive(patient, files.picture())
+    assert client.get("/readyz").json()["parts"]["storage"] == "ok"
+    with no_room(monkeypatch):
+        inspection.process(document.pk)
+    assert client.get("/readyz").json()["parts"]["storage"] == "was full: files wait for room"
+    valkey.flushdb()
+    with no_room(monkeypatch), pytest.raises(uploads.NoRoom):
+        arrive(patient, files.picture())
+    assert client.get("/readyz").json()["parts"]["storage"] == "was full: files wait for room"
+
+
+@pytest.mark.parametrize("failure", [OSError("no such host"), DatabaseError("gone")])
+def test_what_fails_with_us_loses_no_file(patient: Patient, monkeypatch, failure: Exception) -> None:
+    """A bucket or a database that is out for hours is no fault of the file."""
+    document = arrive(patient, files.picture())
+
+    def out(*_: Any) -> Any:
+        raise failure
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inspection, "Arrived", out)
+        for _ in range(2 * inspection.ATTEMPTS_MOST):
+            with pytest.raises(type(failure)):
+                inspection.process(document.pk)
+            age(document, inspection.STUCK_AFTER + timedelta(seconds=1))
+    assert inspection.process(document.pk) == "ready"
+
+
+def test_the_longest_waiting_are_picked_up_first(patient: Patient, monkeypatch) -> None:
+    newer, older = (arrive(patient, files.picture()) for _ in range(2))
+    asked: list[int] = []
+    monkeypatch.setattr("portal.tasks.process_upload.delay", asked.append)
+    for document, minutes in ((newer, 2), (older, 3)):
+        age(document, timedelta(minutes=minutes))
+    inspection.sweep()
+    assert asked == [older.pk, newer.pk]
 
 
 def test_the_rest_is_told_on_commit(patient: Patient, django_capture_on_commit_callbacks) -> None:
