@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from cases import cases, live, survey_chat
+from cases import cases, conversations, live, survey_chat
 from cases.drafts import Refused
 from cases.models import Conversation
 from cases.people import is_staff
@@ -66,7 +66,7 @@ def identify(actor: Any, conversation: Conversation, values: dict[str, str]) -> 
     What they typed is compared and forgotten. The agent learns that it fitted or not, never what is on file.
     """
     with transaction.atomic():
-        found = Conversation.objects.select_for_update(no_key=True).get(pk=conversation.pk)
+        found = conversations.locked(conversation.pk)
         if found.identity_level or found.customer_id is not None:
             return Result(True, _("Thank you, we know who you are."), TRIES - found.identity_tries)
         if found.identity_tries >= TRIES:
@@ -110,7 +110,8 @@ def forget(patient_id: int) -> None:
     """After too many failures, or a merge, what was typed into a chat identifies nobody: they are asked again."""
     known = Conversation.objects.filter(patient=patient_id, identity_level__gt=0, customer=None)
     with transaction.atomic():
-        for conversation in known.exclude(state="closed").select_for_update(of=("self",)):
+        rows = known.exclude(state="closed").order_by("pk")
+        for conversation in rows.select_for_update(no_key=True, of=("self",)):
             conversation.identity_level = 0
             conversation.save(update_fields=["identity_level"])
 

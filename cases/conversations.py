@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -177,7 +178,7 @@ def accept(actor: User, *, conversation: Conversation) -> Conversation:
     """Take a waiting chat. Raises Conflict where a colleague was faster."""
     require(actor, "chat.serve", conversation)
     with transaction.atomic():
-        found = _locked(conversation)
+        found = locked(conversation.pk)
         if found.agent_id is not None and found.agent_id != actor.pk:
             raise Conflict(shown_name(found.agent), "accepted", found.accepted_at or timezone.now())
         _refuse_closed(found)
@@ -204,7 +205,7 @@ def release(actor: Any, *, conversation: Conversation, held_by: int | None = Non
     """Put a chat back into the line, at the place it had; with ``held_by`` only while this user still serves it."""
     require(actor, "chat.serve", conversation)
     with transaction.atomic():
-        found = _locked(conversation)
+        found = locked(conversation.pk)
         if found.state in SERVED and held_by in (None, found.agent_id):
             _to_line(found)
             _tell(found, _in_words(found, "released", ""))
@@ -216,7 +217,7 @@ def hand_on(actor: Any, *, conversation: Conversation, to: User | None) -> Conve
     """To a colleague, or with None into the line for whoever is free."""
     require(actor, "chat.serve", conversation)
     with transaction.atomic():
-        found = _locked(conversation)
+        found = locked(conversation.pk)
         _refuse_closed(found)
         if to is None:
             _to_line(found)
@@ -256,7 +257,7 @@ def end(actor: Any, *, conversation: Conversation) -> Conversation:
     if is_staff(actor):
         require(actor, "cases.work")
     with transaction.atomic():
-        found = _locked(conversation)
+        found = locked(conversation.pk)
         if found.state == "closed":
             return found
         survey_chat.ask(found, _context(System("survey"), found))
@@ -302,12 +303,16 @@ def _quiet_thread(case: Case) -> Conversation:
     )
 
 
-def _locked(conversation: Conversation) -> Conversation:
-    """As it stands under lock: one query that waits for the row, and another for what the row now names."""
-    rows = Conversation.objects.filter(pk=conversation.pk)
-    rows.select_for_update(no_key=True).values("pk").get()
-    locked: Conversation = rows.select_related("agent", "case", "patient").get()
-    return locked
+def locked(ref: uuid.UUID) -> Conversation:
+    """As it stands under lock, with all conversations of its case and of the one that went into, in their order:
+    whoever goes on from here to the case takes no more of them. Read anew for what the row now names.
+    """
+    rows = Conversation.objects.filter(pk=ref)
+    cases_of = {case for case in rows.values_list("case", "case__merged_into").get() if case}
+    beside = Conversation.objects.filter(Q(pk=ref) | Q(case__in=cases_of)).order_by("pk")
+    list(beside.select_for_update(no_key=True).values_list("pk"))
+    found: Conversation = rows.select_related("agent", "case", "patient").get()
+    return found
 
 
 def _refuse_closed(conversation: Conversation) -> None:

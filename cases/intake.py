@@ -128,7 +128,7 @@ def _place(inbound: Inbound) -> Conversation:
 
 def _taken_up(inbound: Inbound, ref: uuid.UUID) -> Conversation:
     """As it was closed, it opens again with its case; after the reopen window a new case takes the matter up."""
-    conversation: Conversation = Conversation.objects.select_for_update(no_key=True, of=("self",)).get(pk=ref)
+    conversation = conversations.locked(ref)
     case = _moved_on(conversation)
     if case is not None and case.state == "closed":
         if repeats.is_past_reopening(case):

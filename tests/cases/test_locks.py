@@ -1,21 +1,35 @@
 """Where two act at once, the second waits for the first and then acts on what the first left."""
 
+import contextlib
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils import timezone
 
 from agents import presence, sending, workspace
 from agents.models import AgentPresence, Draft, HeldReply
-from cases import callbacks, cases, complaints, conversations, escalation, merging, playbooks
+from cases import (
+    callbacks,
+    cases,
+    chat_forms,
+    complaints,
+    conversations,
+    escalation,
+    intake,
+    merging,
+    playbooks,
+)
 from cases.cases import Conflict
 from cases.defaults import escalation as defaults
 from cases.defaults import playbooks as playbooks_to_begin_with
@@ -23,10 +37,12 @@ from cases.drafts import Author
 from cases.drafts import Draft as Said
 from cases.models import Callback, Case, Conversation, Escalation, Playbook
 from cases.writer import write_one
+from portal.access import System
 from portal.models import User
 from tests.factories import (
     CaseFactory,
     ConversationFactory,
+    OrderFactory,
     ReasonFactory,
     UserFactory,
     message_in,
@@ -206,3 +222,108 @@ def test_drafts_are_read_under_lock_by_a_merge(owner_db: Any, meanwhile: Meanwhi
 def _queued() -> Conversation:
     case = CaseFactory(channel="chat", state="open")
     return ConversationFactory(channel="chat", case=case, patient=case.patient, state="queued")
+
+
+# --- one order for all: conversations by their ids, then their case ------------------------------------------
+ROUNDS = 12
+
+
+def _threads_of(case: Case, *channels: str) -> list[Conversation]:
+    """Conversations of a case by their ids, ``channels`` in that order."""
+    ids = sorted(uuid.uuid4() for _ in channels)
+    more: dict[str, dict[str, Any]] = {"chat": {"state": "queued", "queued_at": timezone.now()}}
+    return [
+        ConversationFactory(pk=pk, case=case, patient=case.patient, channel=name, **more.get(name, {}))
+        for pk, name in zip(ids, channels, strict=True)
+    ]
+
+
+def _closed_case(**more: Any) -> Case:
+    ended = {"closed_at": timezone.now(), "disposition": "answered", "next_step": "None"}
+    return CaseFactory(state="closed", reason=ReasonFactory(), **ended, **more)
+
+
+def _chat_is_taken_and_case_changed() -> list[Act]:
+    ana, ben = UserFactory(roles=["agent"]), UserFactory(roles=["agent"])
+    case = CaseFactory(state="open", owner=None)
+    *_others, chat = _threads_of(case, "portal", "email", "chat")
+    return [
+        lambda: conversations.accept(ana, conversation=chat),
+        lambda: cases.change(ben, case=case, priority=2),
+    ]
+
+
+def _chats_of_a_case_are_taken() -> list[Act]:
+    case = CaseFactory(state="open", owner=None)
+    takers = [(UserFactory(roles=["agent"]), chat) for chat in _threads_of(case, "chat", "chat")]
+    return [partial(conversations.accept, who, conversation=chat) for who, chat in takers]
+
+
+def _two_letters_come_into_a_closed_case() -> list[Act]:
+    return [partial(_comes_in, thread) for thread in _threads_of(_closed_case(), "email", "portal")]
+
+
+def _letter_comes_while_the_case_is_opened_again() -> list[Act]:
+    ana, case = UserFactory(roles=["agent"]), _closed_case()
+    *_others, thread = _threads_of(case, "email", "portal", "sms")
+    return [partial(_comes_in, thread), lambda: _unless_open(ana, case)]
+
+
+def _two_letters_come_into_merged_cases() -> list[Act]:
+    into = CaseFactory(state="open")
+    case = _closed_case(patient=into.patient, merged_into=into)
+    threads = [*_threads_of(case, "email", "portal"), *_threads_of(into, "sms", "portal")]
+    return [partial(_comes_in, thread) for thread in threads]
+
+
+def _guest_says_who_they_are_while_the_case_is_changed() -> list[Act]:
+    order, ben = OrderFactory(), UserFactory(roles=["agent"])
+    case = CaseFactory(state="open", patient=None)
+    *_others, chat = _threads_of(case, "portal", "email", "chat")
+    said = {"order_number": order.number, "birth_date": str(order.patient.birth_date)}
+    return [
+        lambda: chat_forms.identify(None, chat, said),
+        lambda: cases.change(ben, case=case, priority=2),
+    ]
+
+
+def _comes_in(thread: Conversation) -> Any:
+    taken = intake.Inbound(
+        channel=thread.channel,
+        external_id=str(uuid.uuid4()),
+        sender=System("intake"),
+        conversation=thread,
+    )
+    return intake.receive(taken)
+
+
+def _unless_open(actor: User, case: Case) -> None:
+    with contextlib.suppress(ValidationError):
+        cases.reopen(actor, case=case)
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        _chat_is_taken_and_case_changed,
+        _chats_of_a_case_are_taken,
+        _two_letters_come_into_a_closed_case,
+        _letter_comes_while_the_case_is_opened_again,
+        _two_letters_come_into_merged_cases,
+        _guest_says_who_they_are_while_the_case_is_changed,
+    ],
+)
+def test_nobody_waits_in_a_circle(begins: Callable[[], list[Act]]) -> None:
+    """J3: all who go from a conversation on to its case take the case's conversations in one order."""
+    for _round in range(ROUNDS):
+        acts = begins()
+        together = threading.Barrier(len(acts))
+        with ThreadPoolExecutor(len(acts)) as pool:
+            for acting in [pool.submit(_at_once, together, act) for act in acts]:
+                acting.result(30)
+
+
+def _at_once(together: threading.Barrier, act: Act) -> Any:
+    connection.ensure_connection()
+    together.wait(10)
+    return _apart(act)
