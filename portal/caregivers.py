@@ -10,12 +10,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.security import audit
+from config.security.throttle import Limit, take
 from portal import invitations, sessions
 from portal.access import require
 from portal.models import Caregiver, Invitation, Patient, User
 
 SCOPES = frozenset(name for name, _label in Caregiver.SCOPES)
 MOST = 10
+INVITED_A_DAY = Limit("caregivers invited", 20, 24 * 3600)
 
 
 def of_patient(actor: Any, patient: Patient) -> Any:
@@ -43,7 +45,8 @@ def invite(
 ) -> Caregiver:
     """Ask somebody to be a caregiver. ``expires_at`` ends what they may do; None is until taken back.
 
-    Raises ValidationError for an empty or unknown scope, a time that has passed, or one's own address.
+    Raises ValidationError for an empty or unknown scope, a time that has passed, or one's own address, and
+    throttle.TooMany: a letter goes to whatever address they give.
     """
     require_own(actor, patient)
     wanted = sorted(set(scopes))
@@ -52,6 +55,7 @@ def invite(
     if expires_at is not None and expires_at <= timezone.now():
         raise ValidationError({"expires_at": _("Choose a day in the future.")})
     invitations.refuse_own(email, patient)
+    take((INVITED_A_DAY, patient.pk))
     with transaction.atomic():
         Patient.objects.select_for_update(of=("self",)).get(pk=patient.pk)
         if Caregiver.objects.filter(patient=patient, revoked_at=None).count() >= MOST:

@@ -246,7 +246,8 @@ def reset(actor: Any, *, user: User, reason: str) -> None:
     """Take away all factors of somebody who lost theirs, and end their sessions.
 
     Staff then set up a new one with a code sent to their address on file; patients prove who they are again
-    by an invitation to theirs. Nobody resets their own, or those of somebody who stands as high.
+    by an invitation to theirs, and keep their factors where there is none to send it to: ValueError. Nobody
+    resets their own, or those of somebody who stands as high.
     """
     require_over(actor, "users.reset_factor", user)
     if is_blank(reason):

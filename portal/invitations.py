@@ -60,13 +60,18 @@ def invite_caregiver(actor: Any, *, caregiver: Caregiver, email: str) -> Invitat
 
 
 def invite_again(user: User) -> None:
-    """After a reset: whoever lost their factor proves again who they are, by the way they once came in."""
+    """After a reset: whoever lost their factor proves again who they are, by the way they once came in.
+
+    Raises ValueError where no way is left.
+    """
     patient = Patient.objects.filter(user=user).first()
     if patient is not None and patient.email and not contact_holds.changed_lately(patient, "email"):
         _invite("patient", None, email=patient.email, language=user.language, patient=patient)
         return
-    for caregiver in Caregiver.objects.in_force().filter(user=user)[:1]:
-        _invite("caregiver", None, email=user.email, language=user.language, caregiver=caregiver)
+    caregiver = Caregiver.objects.in_force().filter(user=user).first()
+    if caregiver is None:
+        raise ValueError("They have no e-mail address on file that could prove anything: enter one first.")
+    _invite("caregiver", None, email=user.email, language=user.language, caregiver=caregiver)
 
 
 def invite_holder(patient: Patient) -> None:

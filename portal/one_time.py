@@ -23,6 +23,7 @@ LIFE = {
     "portal_code": timedelta(minutes=5),
     "verify": timedelta(minutes=10),
 }
+LINKS = ("reset", "email")  # each of them leads into the account
 CODE_DIGITS = 8
 MOST_TRIES = 5
 
@@ -58,10 +59,20 @@ def void(purpose: str, *, user: User | None = None, patient: Patient | None = No
         _unspent(purpose).filter(user=user, patient=patient).update(used_at=timezone.now())
 
 
+def void_links(user: User) -> None:
+    """What was asked for by whoever held the account or its mailbox before is good for nothing."""
+    OneTimeSecret.objects.filter(purpose__in=LINKS, user=user, used_at=None).update(used_at=timezone.now())
+
+
 def outstanding(purpose: str, user: User) -> OneTimeSecret | None:
     """The unspent secret of somebody, in time or not."""
     found: OneTimeSecret | None = _unspent(purpose).filter(user=user).first()
     return found
+
+
+def in_time(purpose: str, user: User) -> bool:
+    """Whether somebody has one that could still be used."""
+    return bool(_unspent(purpose).filter(user=user, expires_at__gt=timezone.now()).exists())
 
 
 def _unspent(purpose: str) -> Any:

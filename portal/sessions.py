@@ -19,7 +19,7 @@ from django_otp import login as remember_device
 from django_otp_webauthn.models import WebAuthnCredential
 
 from config.security import audit
-from portal import browsers
+from portal import browsers, one_time
 from portal.access import require, require_over
 from portal.models import TotpDevice, User, UserSession
 from portal.signals import sessions_ended
@@ -142,7 +142,8 @@ def end(session: UserSession, *, by: str) -> None:
 
 
 def end_all(user: User, *, by: str, keep: UserSession | None = None) -> int:
-    """End every session of somebody's but ``keep``. Gives how many there were."""
+    """End every session of somebody's but ``keep``, and the links asked for in them. Gives how many there were."""
+    one_time.void_links(user)
     sessions = UserSession.objects.filter(user=user)
     return _end(sessions.exclude(pk=keep.pk) if keep else sessions, by)
 

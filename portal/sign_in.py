@@ -24,6 +24,7 @@ PER_ACCOUNT = Limit("sign-in to account", 100, 3600)
 RESETS_PER_ADDRESS = Limit("reset from address", 20, 3600)
 RESETS_PER_ACCOUNT = Limit("reset of account", 3, 3600)
 PASSWORDS_PER_PERSON = Limit("password given again", 10, 15 * 60)
+ADDRESSES_PER_PERSON = Limit("change of address asked for", 5, 3600)
 EVEN_SECONDS = 0.15
 
 
@@ -136,14 +137,26 @@ def change_password(request: HttpRequest, *, password: str) -> None:
 
 
 def ask_reset(*, realm: str, email: str, address: str | None) -> None:
-    """Send a link to whoever has an account with this address; the same is answered where nobody has."""
+    """Send a link to whoever has an account with this address; the same is answered where nobody has.
+
+    Nobody's mailbox alone opens an account whose factors were reset: see ``_by_mail_alone``.
+    """
     take((RESETS_PER_ADDRESS, address))
     user = User.objects.by_email(email, realm)
-    if user is None or not user.is_active or not _may_reset(realm, email):
+    if user is None or not _by_mail_alone(user) or not _may_reset(realm, email):
         account_mail.post_nothing()
         return
     with transaction.atomic():
         account_mail.send_link(user, one_time.issue("reset", user=user))
+
+
+def _by_mail_alone(user: User) -> bool:
+    """Whether a link sent to them may set a password.
+
+    After a reset of their factors the mailbox would be all that is asked for: patients prove first who they
+    are, staff need their password beside the code that went there.
+    """
+    return user.is_active and user.has_usable_password() and not one_time.in_time("enrolment", user)
 
 
 def _may_reset(realm: str, email: str) -> bool:
@@ -157,7 +170,7 @@ def _may_reset(realm: str, email: str) -> bool:
 def reset_password(secret: OneTimeSecret, *, password: str) -> bool:
     """Use the link up for another password. All sessions end; the second factor is asked for as ever."""
     user = secret.user
-    if user is None or not user.is_active:
+    if user is None or not _by_mail_alone(user):
         return False
     with transaction.atomic():
         if not one_time.spend(secret):
@@ -176,7 +189,11 @@ def _set_password(user: User, password: str) -> None:
 
 
 def ask_email_change(actor: User, *, email: str) -> None:
-    """Send a link to the new address; the account keeps the old one until it is opened."""
+    """Send a link to the new address; the account keeps the old one until it is opened.
+
+    Raises throttle.TooMany: whose address it is, nobody has asked yet.
+    """
+    take((ADDRESSES_PER_PERSON, actor.pk))
     if User.objects.by_email(email, actor.realm) is not None:
         account_mail.post_nothing()
         return
@@ -194,6 +211,7 @@ def change_email(secret: OneTimeSecret) -> bool:
         with transaction.atomic():
             if not one_time.spend(secret):
                 return False
+            one_time.void_links(user)
             user.email = secret.new_email
             user.save(update_fields=["email", "email_index"])
             audit.event("security", what="e-mail changed", objects=[user], actor=user)

@@ -147,11 +147,13 @@ class UserAdmin(WorkshopAdmin):
         user = get_object_or_404(User, pk=object_id)
         form = ReasonForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            factors.reset(request.user, user=user, reason=form.cleaned_data["reason"])
-            self.message_user(
-                request, _("The factor is reset and the person was told. They set up a new one at sign-in.")
-            )
-            return HttpResponseRedirect(reverse("admin:portal_user_change", args=[user.pk]))
+            try:
+                factors.reset(request.user, user=user, reason=form.cleaned_data["reason"])
+            except ValueError as refusal:
+                form.add_error(None, str(refusal))
+            else:
+                self.message_user(request, _("The factor is reset. A letter tells the person how to go on."))
+                return HttpResponseRedirect(reverse("admin:portal_user_change", args=[user.pk]))
         lead = _(
             "Only after you have met the person or seen them on video. Knowing their data proves nothing."
         )
