@@ -58,6 +58,10 @@ class DocumentState(models.TextChoices):
     REVIEWED = "reviewed", _("Reviewed by our team")
 
 
+# Nothing is kept of these but the parts they came in.
+UNCHECKED = (DocumentState.RECEIVED, DocumentState.SCANNING, DocumentState.NOT_SCANNED)
+
+
 class Refusal(models.TextChoices):
     """Why a file was not taken. The label is what its sender reads: what is wrong and what to do."""
 

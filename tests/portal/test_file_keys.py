@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from config.security import rotation
-from portal import documents, uploads
+from portal import documents, inspection, uploads
 from portal.access import System
 from portal.file_keys import FileKeys
 from portal.models import Document, Patient
 from tests import factories
+from tests.files import picture
 
 pytestmark = pytest.mark.django_db
 SYSTEM = System("test")
@@ -75,3 +76,45 @@ def test_a_file_that_no_key_opens_is_named_and_the_rest_goes_on(
     assert rotate() == (1, [f"portal.Document {broken.pk}", f"portal.Document {lost.pk}"])
     assert FileKeys().keys() == {"next": 1}
     assert documents.open_document(SYSTEM, good.ref).reader.read() == b"x"
+
+
+@pytest.mark.parametrize("state", ["received", "scanning", "not_scanned"])
+def test_a_file_in_quarantine_still_needs_its_key(patient: Patient, settings, state: str) -> None:
+    """Its parts are all there is of it until it is checked."""
+    data = picture()
+    document = finished(patient, data)
+    Document.objects.filter(pk=document.pk).update(state=state)
+    before = set(FileKeys().keys())
+    settings.MASTER_KEYS = f"{NEXT},{settings.MASTER_KEYS}"
+    assert set(FileKeys().keys()) == before
+    assert rotate() == (1, [])
+    for source in rotation.sources():
+        list(source.rotate(100))
+    settings.MASTER_KEYS = NEXT
+    settings.UPLOADS_ACCEPT_UNSCANNED = True
+    Document.objects.filter(pk=document.pk).update(state="received")
+    assert inspection.process(document.pk) == "ready"
+
+
+def test_what_is_removed_needs_no_key(patient: Patient, settings, django_capture_on_commit_callbacks) -> None:
+    kept_parts, refused = finished(patient, picture()), finished(patient, b"nonsense" * 9)
+    settings.UPLOADS_ACCEPT_UNSCANNED = True
+    with django_capture_on_commit_callbacks(execute=True):
+        assert inspection.process(kept_parts.pk) == "ready"
+        assert inspection.process(refused.pk) == "refused"
+    assert sum(FileKeys().keys().values()) == 2  # the picture and the small one of it
+
+
+def finished(patient: Patient, data: bytes) -> Document:
+    upload = uploads.begin(patient.user, kind="other", filename="a", size=len(data), patient=patient)
+    uploads.add_chunk(patient.user, upload.ref, offset=0, data=data)
+    return uploads.finish(patient.user, upload.ref)
+
+
+def test_parts_that_are_gone_are_named_and_stop_nothing(patient: Patient, settings, tmp_path: Path) -> None:
+    lost, good = finished(patient, picture()), finished(patient, picture())
+    (tmp_path / uploads.part_name(lost.upload, 0)).unlink()
+    settings.MASTER_KEYS = f"{NEXT},{settings.MASTER_KEYS}"
+    assert rotate() == (1, [f"portal.Document {lost.pk}"])
+    assert FileKeys().keys() == {"next": 1}
+    assert uploads.Arrived(good.upload).read()
