@@ -9,12 +9,13 @@ from django.db.models import Prefetch
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from cases import escalation as rules
 from cases import rota
 from cases.models import Case, Escalation, Page, PagingContact, Rota
 from cases.rota import Plan, Stretch
 from config.security import normal
 from config.security.normal import is_blank
-from portal.access import require
+from portal.access import allowed, require
 from portal.models import User
 
 TURNS_SHOWN = timedelta(days=7)
@@ -38,12 +39,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Shown:
-    """An escalation with its steps. ``clinician`` is an NPI or a name; ``mine`` where the reader is paged."""
+    """An escalation with its steps. ``clinician`` is an NPI or a name; ``mine`` where the reader is paged;
+    ``takes_over`` where clinicians are called and the reader, who is none, may take it over by name."""
 
     escalation: Escalation
     steps: list[Step]
     clinician: str
     mine: bool
+    takes_over: bool
 
 
 def of_case(actor: User, case: Case) -> list[Shown]:
@@ -57,7 +60,14 @@ def of_case(actor: User, case: Case) -> list[Shown]:
 def _shown(actor: User, escalation: Escalation) -> Shown:
     pages = list(escalation.pages.all())
     mine = any(page.person_id == actor.pk for page in pages)
-    return Shown(escalation, _steps(pages), _clinician(escalation, pages), mine)
+    takes_over = takes_over_by_name(actor, escalation) and (mine or allowed(actor, "floor.manage"))
+    return Shown(escalation, _steps(pages), _clinician(escalation, pages), mine, takes_over)
+
+
+def takes_over_by_name(actor: User, escalation: Escalation) -> bool:
+    """Whether an answer of theirs ends nothing unless they take it over: clinicians are called, and they are none."""
+    waits = escalation.state == "paging" and rules.wants_clinician(escalation)
+    return waits and not rules.is_clinician(actor)
 
 
 def _steps(pages: list[Page]) -> list[Step]:
@@ -81,11 +91,17 @@ def _clinician(escalation: Escalation, pages: list[Page]) -> str:
 
 
 def calling(actor: User) -> list[Page]:
-    """What ``actor`` is being paged for now, one page a case's escalation."""
+    """What ``actor`` is being paged for now and has not answered since, one page a case's escalation."""
     require(actor, "console.use")
     mine = Page.objects.filter(person=actor, escalation__state="paging").exclude(state="skipped")
-    found = mine.select_related("escalation__case").order_by("escalation_id", "pk")
-    return list({page.escalation_id: page for page in found}.values())
+    found = list(mine.select_related("escalation__case").order_by("escalation_id", "pk"))
+    answered = {page.escalation_id: _place(page) for page in found if page.state == "acknowledged"}
+    waiting = [page for page in found if _place(page) > answered.get(page.escalation_id, (0, 0))]
+    return list({page.escalation_id: page for page in waiting}.values())
+
+
+def _place(page: Page) -> tuple[int, int]:
+    return page.round, page.step
 
 
 # --- the board -----------------------------------------------------------------------------------------

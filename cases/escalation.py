@@ -88,7 +88,7 @@ def clinician_id(said: str) -> str:
     if said.isdecimal():
         raise ValidationError({"clinician": _("This is not an NPI: its check digit does not fit.")})
     ours = User.objects.filter(ref=said, realm="staff").first() if len(said) == 36 else None
-    if ours is None or "clinician" not in ours.role_names():
+    if ours is None or not is_clinician(ours):
         raise ValidationError({"clinician": _("Give an NPI of ten digits, or choose one of our clinicians.")})
     return f"staff-{ours.pk}"
 
@@ -143,9 +143,18 @@ def _after(policy: EscalationPolicy, start: datetime, minutes: int) -> datetime:
 
 # --- taken on, ended -----------------------------------------------------------------------------------
 def acknowledge(
-    actor: Any, *, escalation: Escalation, through: str = "console", page: Page | None = None
+    actor: Any,
+    *,
+    escalation: Escalation,
+    through: str = "console",
+    page: Page | None = None,
+    take_over: bool = False,
 ) -> Escalation:
-    """Take an escalation on: the paging stops. Conflict names whoever was faster; twice is once."""
+    """Take an escalation on: the paging stops. Conflict names whoever was faster; twice is once.
+
+    Of a clinical one only a clinician is the clinician on record. Anybody else's answer settles their own pages,
+    and clinicians are called on (it stays ``paging``), unless they take it over in their own name.
+    """
     require(actor, "pages.acknowledge", escalation)
     with transaction.atomic():
         held = _locked(escalation)
@@ -154,15 +163,29 @@ def acknowledge(
         if held.state == "acknowledged" and held.acknowledged_by_id == actor.pk:
             return held
         _refuse_taken(held)
+        if not take_over and wants_clinician(held) and not is_clinician(actor):
+            if paging.heard(held, by=actor, through=through, page=page):
+                cases.record(actor, held.case, "acknowledged", {"to": str(LANE_NAMES[held.lane])})
+            return held
         now = timezone.now()
         held.state, held.acknowledged_by, held.acknowledged_at = "acknowledged", actor, now
         held.acknowledged_through, held.next_step_at = through, None
-        if held.lane == "clinical" and not held.clinician:
+        if held.lane == "clinical" and not held.clinician and is_clinician(actor):
             held.clinician = f"staff-{actor.pk}"
         held.save()
         paging.stop(held, by=actor, through=through, page=page)
         cases.record(actor, held.case, "acknowledged", {"to": str(LANE_NAMES[held.lane])})
     return held
+
+
+def wants_clinician(escalation: Escalation) -> bool:
+    """Whether it calls clinicians and nobody has taken it on. Once somebody had, anybody's answer to the call that
+    its time is over will do."""
+    return escalation.lane == "clinical" and escalation.acknowledged_by_id is None
+
+
+def is_clinician(user: User) -> bool:
+    return "clinician" in user.role_names()
 
 
 def _may_take(actor: Any, escalation: Escalation) -> bool:

@@ -176,11 +176,21 @@ def supervisors() -> list[User]:
 
 def stop(escalation: Escalation, *, by: Any = None, through: str = "", page: Page | None = None) -> None:
     """Nobody else is called. What answered is marked: the page named, else the person's own on that way."""
+    escalation.pages.filter(state="due").update(state="skipped", settled_at=timezone.now())
+    if by is not None:
+        heard(escalation, by=by, through=through, page=page)
+
+
+def heard(escalation: Escalation, *, by: Any, through: str, page: Page | None = None) -> int:
+    """One of those who are called has answered: what waits for them is not sent. How many pages that settles."""
     now = timezone.now()
-    escalation.pages.filter(state="due").update(state="skipped", settled_at=now)
-    theirs = escalation.pages.filter(person=by) if by is not None else escalation.pages.none()
+    theirs = escalation.pages.filter(person=by)
+    skipped = theirs.filter(state="due").exclude(pk=page.pk if page else None)
     answered = theirs.filter(pk=page.pk) if page is not None else theirs.filter(channel=through)
-    answered.exclude(state="failed").update(state="acknowledged", acknowledged_at=now, settled_at=now)
+    marked: int = answered.exclude(state__in=["failed", "acknowledged"]).update(
+        state="acknowledged", acknowledged_at=now, settled_at=now
+    )
+    return marked + skipped.update(state="skipped", settled_at=now)
 
 
 # --- one page ------------------------------------------------------------------------------------------

@@ -76,13 +76,21 @@ def voice_digits(request: HttpRequest, ref: Any) -> HttpResponse:
 
 
 def _acknowledged(page: Page) -> str:
+    if page.state == "acknowledged" and page.escalation.state == "paging":
+        return _goes_on()  # a key that comes twice is no answer to what was called anew
     try:
-        escalation.acknowledge(page.person, escalation=page.escalation, through="call", page=page)
+        held = escalation.acknowledge(page.person, escalation=page.escalation, through="call", page=page)
     except Conflict as conflict:
         return _("%(who)s has it already. Thank you.") % {"who": conflict.by or _("A colleague")}
     except PermissionDenied:
         return _("This is no longer yours to acknowledge. Somebody else will be called.")
+    if held.state == "paging":
+        return _goes_on()
     return _("Acknowledged. Sign in to the console now. Thank you.")
+
+
+def _goes_on() -> str:
+    return _("Acknowledged. Clinicians are still being called. Sign in to the console to take it over.")
 
 
 @csrf_exempt

@@ -95,12 +95,21 @@ def acknowledge(request: StaffRequest, ref: Any) -> HttpResponseBase:
     """From the banner or from beside the case."""
     escalation = _escalation(request, ref)
     try:
-        rules.acknowledge(request.user, escalation=escalation)
+        held = rules.acknowledge(request.user, escalation=escalation, take_over=_by_name(request))
     except Conflict as conflict:
         return told(HttpResponse(status=409), in_words(conflict))
     except PermissionDenied:
         return told(HttpResponse(status=403), _("You were not paged for this."))
-    return told(closes_dialog("case-acted", number=escalation.case.number), _("Acknowledged: it is yours."))
+    words = _goes_on() if held.state == "paging" else _("Acknowledged: it is yours.")
+    return told(closes_dialog("case-acted", number=escalation.case.number), words)
+
+
+def _by_name(request: StaffRequest) -> bool:
+    return "take_over" in request.POST
+
+
+def _goes_on() -> str:
+    return _("Your answer is noted. Clinicians are called until one of them has it, or you take it over.")
 
 
 def in_words(conflict: Conflict) -> str:
@@ -142,7 +151,10 @@ def _ended(request: StaffRequest, escalation: Escalation, form: Form) -> bool:
 def banner(request: StaffRequest) -> HttpResponseBase:
     """Above the desk: what one is being paged for, and for leads the gaps of the coming day."""
     soon = duty.gaps_soon() if allowed(request.user, "rota.manage") else []
-    shown = {"pages": duty.calling(request.user), "gaps": soon}
+    pages = [
+        (page, duty.takes_over_by_name(request.user, page.escalation)) for page in duty.calling(request.user)
+    ]
+    shown = {"pages": pages, "gaps": soon}
     return render(request, "agents/escalation/banner.html", shown)
 
 
@@ -156,15 +168,25 @@ def page(request: StaffRequest, ref: Any) -> HttpResponseBase:
     found: Page = get_object_or_404(pages, ref=ref)
     if request.method == "POST":
         return _answered(request, found)
-    return render(request, "agents/escalation/page.html", {"page": found, "said": ""})
+    return _page(request, found, "")
+
+
+def _page(request: StaffRequest, page: Page, said: str, status: int = 200) -> HttpResponse:
+    takes_over = duty.takes_over_by_name(request.user, page.escalation)
+    shown = {"page": page, "said": said, "takes_over": takes_over}
+    return render(request, "agents/escalation/page.html", shown, status=status)
 
 
 def _answered(request: StaffRequest, page: Page) -> HttpResponseBase:
+    escalation, by_name = page.escalation, _by_name(request)
     try:
-        rules.acknowledge(request.user, escalation=page.escalation, through=page.channel, page=page)
+        held = rules.acknowledge(
+            request.user, escalation=escalation, through=page.channel, page=page, take_over=by_name
+        )
     except Conflict as conflict:
-        shown = {"page": page, "said": in_words(conflict)}
-        return render(request, "agents/escalation/page.html", shown, status=409)
+        return _page(request, page, in_words(conflict), status=409)
+    if held.state == "paging":
+        return _page(request, page, _goes_on())
     return HttpResponseRedirect(reverse("agents:case", args=[page.escalation.case.number]))
 
 

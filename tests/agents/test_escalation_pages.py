@@ -196,10 +196,27 @@ def test_a_link_that_comes_late_says_who_has_it(desk):
     _agent, first, _second, case = desk
     made = escalated(case)
     page = made.pages.get(channel="sms")
-    rules.acknowledge(UserFactory(roles=["lead"], display_name="Lee Lead"), escalation=made)
+    lead = UserFactory(roles=["lead"], display_name="Lee Lead")
+    rules.acknowledge(lead, escalation=made, take_over=True)
     late = signed_in(first).post(at("page", page.ref))
     assert late.status_code == 409
     assert "Lee has it already" in late.content.decode()
+
+
+def test_who_is_no_clinician_is_told_that_clinicians_are_called_on(desk, staff_client):
+    boss = staff_client("supervisor")
+    *_, case = desk
+    Rota.objects.get().layers.all().delete()
+    made = escalated(case)
+    assert "Take over" in boss.get(at("escalations-banner")).content.decode()
+    assert "Take over" in boss.get(at("case-escalations", case.number)).content.decode()
+    page = boss.post(at("page", made.pages.get(channel="sms").ref)).content.decode()
+    assert "Clinicians are called until" in page
+    assert case.number not in boss.get(at("escalations-banner")).content.decode()
+    done = boss.post(at("escalation-acknowledge", made.ref), {"take_over": "1"})
+    assert "it is yours" in done["HX-Trigger"]
+    made.refresh_from_db()
+    assert (made.state, made.acknowledged_by) == ("acknowledged", boss.user)
 
 
 def test_somebody_elses_escalation_and_none_are_not_found(desk):

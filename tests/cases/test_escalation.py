@@ -169,7 +169,7 @@ def test_who_was_not_paged_takes_nothing_on_but_a_lead_does(agent):
     with pytest.raises(PermissionDenied):
         rules.acknowledge(clinician("Other"), escalation=made)
     lead = UserFactory(roles=["lead"])
-    assert rules.acknowledge(lead, escalation=made).acknowledged_by == lead
+    assert rules.acknowledge(lead, escalation=made, take_over=True).acknowledged_by == lead
 
 
 def test_twice_by_the_same_is_once_and_by_another_is_told(agent):
@@ -193,7 +193,7 @@ def test_of_two_at_once_one_has_it_and_the_other_hears_who(agent):
     def take(lead):
         try:
             together.wait(10)
-            return rules.acknowledge(lead, escalation=made).acknowledged_by.display_name
+            return rules.acknowledge(lead, escalation=made, take_over=True).acknowledged_by.display_name
         except Conflict as conflict:
             return conflict.by
         finally:

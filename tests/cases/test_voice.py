@@ -11,6 +11,7 @@ from cases import escalation as rules
 from cases.models import Page
 from cases.tasks import climb_escalations
 from config.integrations.signatures import signature
+from portal.models import RoleGrant
 from tests.cases.rotas import Companies, clinician, layer, open_case, policy, rota
 from tests.factories import UserFactory
 
@@ -110,6 +111,14 @@ def test_a_replayed_key_has_one_effect(ringing):
     assert "has it already" in post(ringing, "voice-digits", Digits="1").content.decode()
     made.refresh_from_db()
     assert made.state == "resolved"
+
+
+def test_a_supervisor_who_presses_one_hears_that_clinicians_are_called_on(ringing):
+    RoleGrant.objects.filter(user=ringing.person).update(role="supervisor")
+    for _ in range(2):
+        assert "still being called" in post(ringing, "voice-digits", Digits="1").content.decode()
+    ringing.escalation.refresh_from_db()
+    assert ringing.escalation.state == "paging"
 
 
 def test_nobody_picks_up_so_the_next_channel_comes_now(ringing, companies):
