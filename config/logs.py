@@ -1,16 +1,19 @@
 """Logs: JSON in production, readable elsewhere, and never a word about a patient.
 
 Our own events are a fixed sentence and keys out of ALLOWED_KEYS; anything else is dropped before it is
-written. Of other people's records only the sentence is kept, not what they would fill in, but for the
-few loggers of SPOKEN. Of an exception the type and the places are kept, not its text, which often quotes
-the row. Who did it and in which case comes from `bound`.
+written. Of other people's records only a sentence that stands in their code is kept, and of what they would
+fill in only numbers: whoever they are, an exception's text may be among it. Of an exception the type and the
+places are kept, not its text, which often quotes the row. Who did it and in which case comes from `bound`.
 """
 
+import json
 import logging
 import logging.config
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -34,8 +37,10 @@ ALLOWED_KEYS = frozenset(
         *("conversation_id", "size", "signal", "setting"),
     }
 )
-SPOKEN = ("uvicorn", "celery", "django.server", "django.db.migrations", "whitenoise", "watchfiles")
 ACCESS = "uvicorn.access"
+# what Celery tells of a task, beside what it was given and what it raised
+OF_A_TASK = frozenset({"name", "id", "description"})
+BUILT = "Words that stand in nobody's code were left out."
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 bound = structlog.contextvars.bound_contextvars
 EventDict = MutableMapping[str, Any]
@@ -51,15 +56,56 @@ def keep_allowed(logger: Any, name: str, event: EventDict) -> EventDict:
 
 
 def only_sentence(logger: Any, name: str, event: EventDict) -> EventDict:
-    """Of another library's record keep its sentence without what it would fill in."""
+    """Of another library's record keep its sentence, with the numbers that it would fill in."""
     record: logging.LogRecord | None = event.get("_record")
     if record is None or event.get("_from_structlog"):
         return event
+    given = event.get("positional_args")
     if record.name == ACCESS:
-        event["event"] = _access_line(event.get("positional_args"), str(record.msg))
-    elif not record.name.startswith(SPOKEN):
-        event["event"] = str(record.msg)
+        event["event"] = _access_line(given, str(record.msg))
+    elif given:
+        event["event"] = _filled(str(record.msg), given, record.name.startswith("celery."))
+    elif not _stands_in_code(record):
+        event["event"] = BUILT
+        event.setdefault("places", f"{record.pathname}:{record.lineno} {record.funcName}")
     return event
+
+
+class Unsaid:
+    """Stands for what is not said."""
+
+    def __str__(self) -> str:
+        return "%s"
+
+    __repr__ = __str__
+
+
+def _filled(sentence: str, given: Any, of_celery: bool) -> str:
+    """The sentence with its numbers, and with which task it was; as it stands where a number can't be left out."""
+    told: Any
+    if isinstance(given, Mapping):
+        tells = OF_A_TASK if of_celery else ()
+        told = {name: value if name in tells else _number(value) for name, value in given.items()}
+    else:
+        told = tuple(_number(value) for value in given)
+    try:
+        return str(sentence % told)
+    except (TypeError, ValueError, KeyError):
+        return sentence
+
+
+def _number(value: Any) -> Any:
+    return value if type(value) in (int, float, bool) else Unsaid()
+
+
+def _stands_in_code(record: logging.LogRecord) -> bool:
+    """Whether the sentence is a constant of whoever logs it, not put together from what they have in hand."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if (frame.f_code.co_filename, frame.f_lineno) == (record.pathname, record.lineno):
+            return record.msg in frame.f_code.co_consts
+        frame = frame.f_back
+    return False
 
 
 def _access_line(values: Any, sentence: str) -> str:
@@ -90,6 +136,13 @@ class Stderr(logging.StreamHandler):
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr
         super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """A record that can't be written is named. logging itself would quote it."""
+        with suppress(OSError, ValueError):
+            self.stream.write(
+                json.dumps({"event": "A line could not be written.", "logger": record.name}) + "\n"
+            )
 
 
 SHARED: list[Any] = [
@@ -133,5 +186,6 @@ def _formatting(renderer: Any) -> dict[str, Any]:
     return {
         "foreign_pre_chain": SHARED,
         "pass_foreign_args": True,
+        "use_get_message": False,
         "processors": [places_of_error, only_sentence, keep_allowed, remove, renderer],
     }
