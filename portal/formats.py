@@ -1,12 +1,15 @@
 """What a file is, told by its content and never by its name, and whether it is only that.
 
-All functions read a seekable stream in pieces and hold no more than one of them.
+All functions read a seekable stream in pieces and hold no more than one of them. They run beside the keys, without the
+decoder's limits: each goes through a file once, and gives up on one of more parts than any honest file has.
 """
 
 import re
 import struct
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, TypeVar
+
+Part = TypeVar("Part")
 
 JPEG, PNG, TIFF, HEIC = "image/jpeg", "image/png", "image/tiff", "image/heic"
 PDF = "application/pdf"
@@ -27,6 +30,8 @@ MOV_BRANDS = {b"qt  "}
 MP4_BRANDS = {b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"MSNV"}
 
 PIECE = 1024 * 1024
+PIECES_MOST = 100_000  # segments, chunks, boxes; a film of half a gigabyte has some thousands
+FILLING = 4096
 HEAD = 64 * 1024
 TAIL = 66 * 1024  # a ZIP's end record may stand this far before the end
 MARKUP = re.compile(rb"<(?:html|script|iframe|body|!doctype|\?php)", re.IGNORECASE)
@@ -43,6 +48,10 @@ class Hiding(ValueError):
     """The file is something else as well."""
 
 
+class Overgrown(ValueError):
+    """The file is of more parts, or of more within each other, than we look at."""
+
+
 def content_type(head: bytes) -> str | None:
     """The type of a file by its first bytes (16 will do), None where we don't take it."""
     for magic, name in HEADS:
@@ -57,7 +66,7 @@ def content_type(head: bytes) -> str | None:
 
 
 def check_whole_and_only(file: BinaryIO, size: int, kind: str) -> None:
-    """Raise Incomplete where the end is missing, Hiding where the file would pass as another type too."""
+    """Raise Incomplete where the end is missing, Hiding where the file would pass as another type too, Overgrown."""
     end = ENDS[kind](file, size)
     _refuse_trailer(file, end, size, kind)
     for region in (_read(file, 0, min(HEAD, size)), _read(file, max(0, size - TAIL), size)):
@@ -91,6 +100,13 @@ def boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, i
         start = end
 
 
+def not_too_many(parts: Iterable[Part]) -> Iterator[Part]:
+    for number, part in enumerate(parts):
+        if number == PIECES_MOST:
+            raise Overgrown
+        yield part
+
+
 def _read(file: BinaryIO, start: int, stop: int) -> bytes:
     file.seek(start)
     return file.read(max(0, stop - start))
@@ -99,16 +115,27 @@ def _read(file: BinaryIO, start: int, stop: int) -> bytes:
 def _end_of_jpeg(file: BinaryIO, size: int) -> int:
     """Walk the segments to the picture's data, then look for its end mark."""
     position = 2
-    while True:
-        head = _read(file, position, position + 4)
-        if len(head) < 4 or head[0] != 0xFF:
+    for _ in range(PIECES_MOST):
+        position = _past_filling(file, position)
+        head = _read(file, position, position + 3)
+        if len(head) < 3:
             raise Incomplete
-        if head[1] == 0xFF:  # fill bytes may stand before a mark
-            position += 1
-            continue
-        position += 2 + int.from_bytes(head[2:], "big")
-        if head[1] == 0xDA:
+        position += 1 + int.from_bytes(head[1:], "big")
+        if head[0] == 0xDA:
             return _end_mark(file, position)
+    raise Overgrown
+
+
+def _past_filling(file: BinaryIO, position: int) -> int:
+    """Where the mark that begins at ``position`` names itself: any number of FF may stand before that."""
+    if _read(file, position, position + 1) != b"\xff":
+        raise Incomplete
+    position += 1
+    for piece in pieces(file, position, FILLING):
+        if rest := piece.lstrip(b"\xff"):
+            return position + len(piece) - len(rest)
+        position += len(piece)
+    raise Incomplete
 
 
 def _end_mark(file: BinaryIO, position: int) -> int:
@@ -123,7 +150,7 @@ def _end_mark(file: BinaryIO, position: int) -> int:
 
 def _end_of_png(file: BinaryIO, size: int) -> int:
     position = 8
-    while True:
+    for _ in range(PIECES_MOST):
         head = _read(file, position, position + 8)
         if len(head) < 8:
             raise Incomplete
@@ -133,6 +160,7 @@ def _end_of_png(file: BinaryIO, size: int) -> int:
             raise Incomplete
         if kind == b"IEND":
             return position
+    raise Overgrown
 
 
 def _end_of_pdf(file: BinaryIO, size: int) -> int:
@@ -147,7 +175,7 @@ def _end_of_pdf(file: BinaryIO, size: int) -> int:
 
 
 def _end_of_boxes(file: BinaryIO, size: int) -> int:
-    kinds = {kind for kind, *_ in boxes(file, 0, size)}
+    kinds = {kind for kind, *_ in not_too_many(boxes(file, 0, size))}
     if not kinds & {b"moov", b"meta"}:
         raise Incomplete
     return size

@@ -174,6 +174,8 @@ def _look_inside(file: Arrived, kind: str) -> Result:
         raise Refused(Refusal.TRUNCATED) from None
     except formats.Hiding:
         raise Refused(Refusal.POLYGLOT) from None
+    except formats.Overgrown:
+        raise Refused(Refusal.SLOW) from None
     return _decoded(stream, kind)
 
 

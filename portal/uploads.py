@@ -8,6 +8,7 @@ session it began in: the same person goes on where it stopped.
 import re
 import unicodedata
 import uuid
+from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,7 +26,7 @@ from django.utils.translation import gettext as _
 
 from config import health
 from config.security.storage import StorageFull, Vault
-from config.security.streams import InPieces
+from config.security.streams import Damaged, InPieces
 from portal import owners
 from portal.access import STAFF_REALM, System, allowed, require
 from portal.formats import EXTENSIONS
@@ -216,12 +217,8 @@ def vault() -> Vault:
 
 
 def part_names(upload: Upload) -> Iterator[str]:
-    """The stored chunks in order; each one's length tells where the next begins."""
-    offset = 0
-    while offset < upload.received:
-        name = part_name(upload, offset)
-        yield name
-        offset += default_storage.size(name)
+    """The stored chunks in order."""
+    return (part.name for part in _parts(upload))
 
 
 def part_name(upload: Upload, offset: int) -> str:
@@ -247,16 +244,24 @@ class _Part:
     name: str
 
 
+def _parts(upload: Upload) -> Iterator[_Part]:
+    """Each chunk's length tells where the next begins. Raises NotStored, Damaged."""
+    offset = 0
+    while offset < upload.received:
+        name = part_name(upload, offset)
+        size = default_storage.size(name)
+        if not size:
+            raise Damaged("A part of an upload is empty.")
+        yield _Part(offset, offset + size, name)
+        offset += size
+
+
 class Arrived(InPieces):
     """The chunks of an upload as one seekable stream."""
 
     def __init__(self, upload: Upload) -> None:
-        self.parts: list[_Part] = []
-        self.size = 0
-        for name in part_names(upload):
-            stop = self.size + default_storage.size(name)
-            self.parts.append(_Part(self.size, stop, name))
-            self.size = stop
+        self.parts = list(_parts(upload))
+        self.size = self.parts[-1].stop if self.parts else 0
         self.held = _Part(0, 0, "")
         self.bytes = b""
 
@@ -264,7 +269,7 @@ class Arrived(InPieces):
         if self.position >= self.size:
             return b""
         if not self.held.start <= self.position < self.held.stop:
-            self._hold(next(part for part in self.parts if part.start <= self.position < part.stop))
+            self._hold(self.parts[bisect(self.parts, self.position, key=lambda part: part.start) - 1])
         start = self.position - self.held.start
         piece = memoryview(self.bytes)[start : start + limit]
         self.position += len(piece)

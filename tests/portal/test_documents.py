@@ -206,6 +206,14 @@ def with_comment(data: bytes, comment: bytes) -> bytes:
     return data[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + data[2:]
 
 
+def nested(count: int) -> bytes:
+    """Folders of a film, each in the one before."""
+    inner = b""
+    for _ in range(count):
+        inner = files.box(b"moov", inner)
+    return inner
+
+
 BAD = {
     "zip bomb": (bomb, "type"),
     "program": (lambda: b"MZ" + bytes(500), "type"),
@@ -235,6 +243,11 @@ BAD = {
     "pdf and zip": (lambda: files.pdf() + bomb(), "polyglot"),
     "two pdfs": (lambda: files.pdf() + files.pdf(), "polyglot"),
     "film that is a page": (lambda: files.film(b"<html><script>alert(1)</script>" * 20), "polyglot"),
+    "jpeg of very many notes": (
+        lambda: with_comment(files.picture(), b"").replace(b"\xff\xfe\0\x02", b"\xff\xfe\0\x02" * 100_001, 1),
+        "slow",
+    ),
+    "film of folders in folders": (lambda: files.film() + nested(1500), "slow"),
     "900 million points": (files.huge_png, "pixels"),
     "too many pages": (lambda: files.pdf(inspection.PAGES_MOST + 1), "pages"),
     "too many fax pages": (lambda: files.fax(inspection.PAGES_MOST + 1), "pages"),
@@ -493,6 +506,15 @@ def no_room(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
         patch.setattr(EncryptedFileSystemStorage, "put", full)
         yield
+
+
+@pytest.mark.timeout(30)
+def test_a_part_that_became_empty_is_not_read_for_ever(patient: Patient) -> None:
+    document = arrive(patient, files.picture())
+    uploads.vault().put(uploads.part_name(document.upload, 0), BytesIO(b""))
+    assert inspection.process(document.pk) == "refused"
+    document.refresh_from_db()
+    assert document.reason == "changed"
 
 
 def test_a_lost_part_is_looked_for_again_and_given_up_in_the_end(patient: Patient) -> None:
