@@ -6,7 +6,7 @@ from typing import Any
 import segno
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -167,15 +167,15 @@ class BeginPasskey(MayAdd, BeginCredentialRegistrationView):
 
 
 class AddPasskey(MayAdd, CompleteCredentialRegistrationView):
-    """Store a new passkey; the session counts as verified by it."""
+    """Store a new passkey; the session counts as verified by it, and the first one comes with recovery codes."""
 
     def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
-        response: HttpResponse = super().post(*args, **kwargs)
+        super().post(*args, **kwargs)
         user = self.request.user
         device = factors.passkeys(user).last()
         factors.passkey_added(user)
         sessions.factor_given(self.request, device)
-        return response
+        return JsonResponse({"id": device.pk, "wants_codes": not factors.recovery_codes_left(user)})
 
 
 class BeginCeremony(BeginCredentialAuthenticationView):

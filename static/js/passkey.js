@@ -1,5 +1,6 @@
 // Passkeys: an element with data-passkey ("give" or "add"), data-begin, data-complete and data-next holds a
-// button. It stays hidden where the browser knows no passkeys.
+// button. It stays hidden where the browser knows no passkeys. Whoever has no recovery codes yet is shown some, by the
+// form of data-passkey-codes.
 
 import { csrfToken } from "./base.js";
 
@@ -29,6 +30,7 @@ async function run(place) {
   const credential = await ask(passkey, await post(begin, {}));
   const where = next ? `${complete}?next=${encodeURIComponent(next)}` : complete;
   const told = await post(where, credential.toJSON());
+  if (told.wants_codes) return place.querySelector("[data-passkey-codes]").submit();
   location.assign(told.redirect_url || next || "/security");
 }
 

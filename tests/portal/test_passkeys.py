@@ -50,6 +50,20 @@ def test_staff_enrol_with_a_passkey(agent, mailoutbox):
     assert "factor was added" in mailoutbox[-1].subject
 
 
+def test_the_first_passkey_comes_with_recovery_codes(agent):
+    """As the first authenticator does: a lost one would keep them out."""
+    client = by_password(agent)
+    assert (
+        'action="/security/recovery-codes" data-passkey-codes'
+        in client.get("/security/factors/new").content.decode()
+    )
+    assert add(client, Passkey()).json()["wants_codes"] is True
+    page = client.post("/security/recovery-codes", {"next": "/console/"}).content.decode()
+    assert page.count("<li>") == factors.RECOVERY_CODES == factors.recovery_codes_left(agent)
+    assert 'href="/console/"' in page
+    assert add(client, Passkey()).json()["wants_codes"] is False
+
+
 def test_passkey_as_the_second_step(agent, passkey):
     client = by_password(agent)
     before = client.session.session_key
