@@ -11,13 +11,12 @@ from django.db.models import Model, Q
 from django.utils import timezone
 
 from cases import calendars, clock_alarms, promises
-from cases.clocks import ACTIVE, UNCOUNTED, Turning
+from cases.clocks import ACTIVE, ONCE, UNCOUNTED, Turning
 from cases.models import Clock, ClockEvent
 from cases.promises import Facts, Target
 from cases.signals import clock_breached, clock_warned
 from portal.models import User
 
-ONCE = ("first_response", "acknowledgement")  # a case has them once, however often it is opened again
 SIGNALS = {"warned": clock_warned, "breached": clock_breached}
 NEXT = """
     UPDATE cases_case c SET next_due_at = n.due_at, next_warn_at = n.warn_at, next_due_kind = coalesce(n.kind, ''),

@@ -13,6 +13,7 @@ from cases.models import Clock, ClockEvent
 from cases.promises import Target
 
 ACTIVE = ("running", "paused")
+ONCE = ("first_response", "acknowledgement")  # a case has them once; until they stop nobody has said anything
 UNCOUNTED = "never open"
 STARTS = ("started", "resumed", "retargeted")
 MEASURE = ("within", "calendar_id", "warn_at_percent", "pauses", "policy_name")
@@ -52,7 +53,7 @@ class Turning:
 
     def pause(self, clock: Clock) -> None:
         """Stand still, where the clock is one that does."""
-        if clock.state != "running" or not clock.pauses or (at := self._moment(clock)) is None:
+        if clock.state != "running" or not stands_still(clock) or (at := self._moment(clock)) is None:
             return
         self._settle(clock, at)
         self._bank(clock, at)
@@ -72,15 +73,15 @@ class Turning:
         """Nothing is promised any more; it counts neither as kept nor as missed, unless it ran out before."""
         self._end(clock, "cancelled")
 
-    def revive(self, clock: Clock, *, waits: bool) -> None:
-        """One that was cancelled goes on as though it never had been: what passed since then counts."""
+    def revive(self, clock: Clock, *, waits: bool, meanwhile: bool = True) -> None:
+        """One that was cancelled goes on with the time it had used. What passed ``meanwhile`` counts, or does not."""
         if clock.state != "cancelled" or clock.stopped_at is None:
             return
         since, clock.stopped_at = clock.stopped_at, None
-        if waits and clock.pauses:
+        if waits and stands_still(clock):
             self._rest(clock, "paused", self.at)
             return
-        self._run_on(clock, since)
+        self._run_on(clock, since if meanwhile else max(self.at, since))
         clock.changed_at = max(self.at, since)
         self._tell(clock, "resumed", clock.changed_at)
 
@@ -96,7 +97,9 @@ class Turning:
             self._bank(clock, at)
         for name in MEASURE:
             setattr(clock, name, getattr(target, name))
-        if waits and clock.pauses:
+        if clock.used < clock.within * clock.warn_at_percent / 100:
+            clock.warned_at = None
+        if waits and stands_still(clock):
             self._rest(clock, "retargeted", at, was)
         else:
             self._run_on(clock, at)
@@ -206,6 +209,11 @@ class Turning:
         self.story.append(event)
         if kind in STARTS and cause != UNCOUNTED and not is_counted(clock, self._hours(clock)):
             self._tell(clock, "retargeted", at, cause=UNCOUNTED)
+
+
+def stands_still(clock: Clock) -> bool:
+    """Whether it pauses while the customer has the word: not before they had a first one from us."""
+    return clock.pauses and clock.kind not in ONCE
 
 
 def is_counted(clock: Clock, hours: Hours) -> bool:

@@ -44,8 +44,8 @@ def unanswered(refs: Iterable[str]) -> int:
 def awaited(case: Case, *, after: datetime | None = None) -> datetime | None:
     """When its customer first said what nobody has answered since, read or not; None: nobody waits for an answer.
 
-    As for the clocks, an answer in one conversation of a case is one to all that was said on it before, and so is
-    closing it. What was said until ``after`` counts no more either, nor does what a bot hears.
+    As for the clocks, an answer in one conversation of a case is one to all that was said on it before; while a
+    case is closed, nobody waits. What was said until ``after`` counts no more either, nor does what a bot hears.
     """
     replies = Message.objects.filter(conversation__case=case, kind="reply", seq__isnull=False)
     answer = replies.filter(author_role__in=OURS).aggregate(last=Max("pk"))["last"] or 0
@@ -56,9 +56,16 @@ def awaited(case: Case, *, after: datetime | None = None) -> datetime | None:
 
 
 def last_closed(case: Case) -> datetime | None:
-    """When the case was closed last, if it ever was."""
-    events = CaseEvent.objects.filter(case=case, kind="closed")
-    found: datetime | None = events.aggregate(last=Max("at"))["last"]
+    """When the case was closed, where it was not opened again since."""
+    events = CaseEvent.objects.filter(case=case, kind__in=["closed", "reopened"])
+    last = events.order_by("-at", "-pk").first()
+    return last.at if last is not None and last.kind == "closed" else None
+
+
+def last_answer(case_id: int) -> datetime | None:
+    """When we said something to the customer of a case last."""
+    replies = Message.objects.filter(conversation__case=case_id, kind="reply", author_role__in=OURS)
+    found: datetime | None = replies.aggregate(last=Max("sent_at"))["last"]
     return found
 
 

@@ -6,7 +6,7 @@ case pauses nothing: only a customer who has the word does.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -40,6 +40,7 @@ RESPONSES = ("first_response", "next_response")
 OF_CASES = (*RESPONSES, "acknowledgement", "resolution")
 MOST_AT_ONCE = 200
 SHORTEST_REASON = 10
+FURTHEST_MOVE = timedelta(days=366)
 
 STANDING = """
     SELECT case_id, kind, state FROM cases_clock
@@ -168,18 +169,41 @@ def _reclassified(ledger: Ledger, case_id: int, turning: Turning) -> None:
             turning.cancel(clock)
     if not ledger.policies or ledger.facts[case_id].state == "closed":
         return
+    for clock in _owed_since(ledger, case_id, "reclassified"):
+        if clock.kind in promised:
+            turning.revive(clock, waits=ledger.facts[case_id].waits)
+            turning.retarget(clock, promised[clock.kind], waits=ledger.facts[case_id].waits)
     if ledger.active(case_id, "first_response") and not ledger.had(case_id, "acknowledgement"):
         ledger.start(case_id, turning, "acknowledgement")
     ledger.start(case_id, turning, "resolution")
 
 
+def _owed_since(ledger: Ledger, case_id: int, cause: str) -> list[Clock]:
+    """The clocks of the case that this cause cancelled and whose promise nobody has kept since."""
+    found = [clock for clock in ledger.cancelled(case_id, cause) if clock.kind in OF_CASES]
+    answer = moving.last_answer(case_id) if found else None
+    return [
+        clock
+        for clock in found
+        if clock.kind == "resolution" or answer is None or not clock.stopped_at or answer < clock.stopped_at
+    ]
+
+
 def _closed(ledger: Ledger, case_id: int, turning: Turning) -> None:
+    """What was to be said and was not is no promise kept: it counts no more, unless the case is opened again."""
     for clock in ledger.active(case_id, *OF_CASES):
-        turning.stop(clock)
+        if clock.kind == "resolution":
+            turning.stop(clock)
+        else:
+            turning.cancel(clock)
 
 
 def _reopened(ledger: Ledger, case_id: int, turning: Turning) -> None:
-    if ledger.policies and ledger.facts[case_id].state != "closed":
+    """A new round of the time to solve; whoever waited when it was closed goes on waiting, by the time used then."""
+    facts = ledger.facts[case_id]
+    if ledger.policies and facts.state != "closed":
+        for clock in _owed_since(ledger, case_id, "closed"):
+            turning.revive(clock, waits=facts.waits, meanwhile=False)
         ledger.start(case_id, turning, "resolution")
 
 
@@ -279,6 +303,8 @@ def move(actor: Any, *, clock: Clock, due_at: datetime, reason: str) -> Clock:
     """Let a clock run out at another moment. Raises ValidationError; the reason stays with the clock's story."""
     require(actor, "clocks.change", clock)
     _refuse_without_reason(reason)
+    if due_at > timezone.now() + FURTHEST_MOVE:
+        raise ValidationError({"due_at": _("A clock is moved by a year at most: look at the year again.")})
     with transaction.atomic():
         found = _under_lock(clock)
         if found.state != "running":

@@ -83,7 +83,7 @@ def test_both_halves_of_a_split_wait_on(agent: User, clock: Any, read: bool) -> 
     assert running_since(new) == [TUESDAY + HOUR]
 
 
-def test_what_was_answered_or_closed_is_awaited_no_more(agent: User) -> None:
+def test_what_was_answered_is_awaited_no_more_and_closing_is_no_answer(agent: User) -> None:
     case, stays = asked(PatientFactory(), "Where is it?")
     goes = says(thread_in(case), "And the bill?")
     says(goes.conversation, "Paid.", "agent")
@@ -91,10 +91,12 @@ def test_what_was_answered_or_closed_is_awaited_no_more(agent: User) -> None:
     says(stays, "Thanks")
     assert moving.awaited(case) is not None
     cases.close(agent, case=case, disposition="answered", next_step="None", reason=ReasonFactory())
-    cases.reopen(agent, case=case)
     assert moving.awaited(case) is None
+    case = cases.reopen(agent, case=case)
+    assert moving.awaited(case) is not None
     new = splitting.split(agent, case=case, messages=[goes], subject="The bill")
-    assert "running" not in {*responses(case).values(), *responses(new).values()}
+    assert responses(case)["next_response"] == "running"
+    assert "running" not in responses(new).values()
 
 
 def test_what_a_bot_hears_waits_for_nobody() -> None:
