@@ -210,3 +210,21 @@ def test_a_code_on_its_way_outlives_the_change_of_keys(settings):
     assert not one_time.matches(secret, f"{(int(code) + 1) % 10 ** len(code):0{len(code)}d}")
     settings.MASTER_KEYS = NEW
     assert not one_time.matches(secret, code)
+
+
+def test_while_processes_restart_one_by_one_all_read_what_any_of_them_writes(settings):
+    """The new key stands behind the old one first, and goes in front when everybody knows it."""
+    behind = f"{OLD},{NEW}"
+    for writes, reads in ((OLD, behind), (behind, OLD), (BOTH, behind), (behind, BOTH)):
+        settings.MASTER_KEYS = writes
+        patient = PatientFactory(email="p@example.org", first_name="José")
+        with audit.acting(reason="because"):
+            audit.read([patient], "chart")
+        assert access_trail.seal()
+        settings.MASTER_KEYS = reads
+        found = Patient.objects.get(email_index__matches="p@example.org")
+        assert found.first_name == "José"
+        audit.read([patient], "chart again")
+        assert access_trail.seal()
+        assert not access_trail.verify().findings
+        patient.delete()
