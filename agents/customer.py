@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from agents import context, timeline
 from agents.timeline import Entry
+from cases.hearing import SAID
 from cases.models import Case
 from portal import consent
 from portal.access import require
@@ -15,7 +16,6 @@ from portal.levels import NotVerified
 from portal.models import Consent, Patient, User
 
 CASES = 100
-SAID = "clinical"  # what was said may hold anything
 
 
 @dataclass(frozen=True)

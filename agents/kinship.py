@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.rows import first_line
 from agents.workspace import purpose
-from cases import repeats, steering
+from cases import hearing, repeats, steering
 from cases.models import Case, CaseLink, Follower, Merge, Message, Tag
 from config.security import audit
 from portal.access import allowed, require
@@ -138,7 +138,11 @@ def mergeable(actor: User, case: Case) -> QuerySet[Case]:
 
 
 def talk(actor: User, case: Case, most: int) -> list[tuple[int, str]]:
-    """What was said last on a case, shortened, by message; the caller has opened the case."""
+    """What was said last on a case, shortened, by message; the caller has opened the case. Nothing where that is
+    closed to them.
+    """
+    if not hearing.hears(actor, case):
+        return []
     said = Message.objects.visible_to(actor).filter(conversation__case=case, kind="reply")
     last = said.order_by("-sent_at", "-pk")[:most]
     return [

@@ -20,9 +20,10 @@ from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
 from agents.models import SideConversation, SideMessage
-from cases import cases, outside
+from cases import cases, hearing, outside
 from cases.channels.email import Mail
 from cases.models import Case
+from config.contacts import mailable
 from config.integrations import mail
 from config.integrations.breaker import PartnerDown, PartnerRefuses
 from config.security import audit
@@ -41,8 +42,9 @@ NAMED_HERE = {"clinician"}  # the one who is written to may be called by name
 
 
 def start(actor: User, *, case: Case, party: str, name: str, address: str, body: str) -> SideConversation:
-    """Write to a third party about a case. ValidationError where the text may not leave the house."""
+    """Write to a third party about a case. ValidationError for no address, or a text that may not leave the house."""
     require(actor, "cases.work", case)
+    mailable(address)
     _refuse_unfit(case, name, body)
     token = secrets.token_hex(16)  # mail keeps no capitals
     with transaction.atomic():
@@ -182,9 +184,13 @@ def _addressed(addresses: Iterable[str]) -> SideConversation | None:
 
 # --- showing -----------------------------------------------------------------------------------------
 def of(actor: User, case: Case) -> QuerySet[SideConversation]:
-    """The threads of a case, the one spoken in last first, with their mails. The caller opens the case."""
+    """The threads of a case, the one spoken in last first, with their mails; none where what was said on it is
+    closed to the actor. The caller opens the case.
+    """
     require(actor, "cases.work")
     threads: QuerySet[SideConversation] = SideConversation.objects.filter(case=case)
+    if not hearing.hears(actor, case):
+        return threads.none()
     return threads.order_by("-last_at").prefetch_related("messages__author")
 
 

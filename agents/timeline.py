@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from agents import event_words
-from cases import lines
+from cases import hearing, lines
 from cases.models import Case, CaseEvent, Conversation, Message, MessageAttachment
 from cases.people import first_letters
 from portal.models import Patient, User
@@ -44,12 +44,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Entries, oldest first. ``earlier`` is the id to ask on from, None where nothing is older."""
+    """Entries, oldest first. ``earlier`` is the id to ask on from, None where nothing is older; ``closed`` where
+    what was said may not be shown (cases.hearing).
+    """
 
     entries: list[Entry]
     conversations: list[Conversation]
     earlier: int | None
     newest: int
+    closed: bool = False
 
 
 def of(actor: User, case: Case, *, before: int | None = None, size: int = PAGE) -> Timeline:
@@ -58,21 +61,21 @@ def of(actor: User, case: Case, *, before: int | None = None, size: int = PAGE) 
     The caller opens the case, and puts that on the trail.
     """
     threads = conversations(actor, case)
-    found = _messages(threads, before, size + 1)
+    heard = hearing.hears(actor, case, threads)
+    found = _messages(threads, before, size + 1) if heard else []
     more, shown = len(found) > size, found[-size:]
     since = shown[0].sent_at if more else None
     until = None if before is None else (shown[-1].sent_at if shown else None)
     entries = [*(_said(message, threads) for message in shown), *_events(case, since, until)]
     newest = shown[-1].pk if shown and before is None else 0
-    return Timeline(
-        sorted(entries, key=lambda entry: entry.at), threads, shown[0].pk if more else None, newest
-    )
+    entries.sort(key=lambda entry: entry.at)
+    return Timeline(entries, threads, shown[0].pk if more else None, newest, closed=not heard)
 
 
 def since(actor: User, case: Case, *, after: int) -> Timeline:
     """What was said after message ``after``, and what was done since it."""
     threads = conversations(actor, case)
-    known = _messages(threads, None, PAGE)
+    known = _messages(threads, None, PAGE) if hearing.hears(actor, case, threads) else []
     shown = [message for message in known if message.pk > after]
     began = next((message.sent_at for message in reversed(known) if message.pk <= after), None)
     entries = [*(_said(message, threads) for message in shown), *_events(case, began, None)]
@@ -88,7 +91,8 @@ def conversations(actor: User, case: Case) -> list[Conversation]:
 
 def newest_reply_of_others(actor: User, case: Case, *, after: int) -> Message | None:
     """The last reply by somebody else of ours that came after message ``after``."""
-    said = reversed(_messages(conversations(actor, case), None, PAGE))
+    threads = conversations(actor, case)
+    said = reversed(_messages(threads, None, PAGE) if hearing.hears(actor, case, threads) else [])
     return next((message for message in said if message.pk > after and _by_another(message, actor)), None)
 
 

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from cases import canned, cases, frames, history, live, sla, survey_chat
+from cases import canned, cases, frames, hearing, history, live, sla, survey_chat
 from cases.cases import Conflict
 from cases.drafts import (
     BIGGEST_SEQ,
@@ -118,7 +118,7 @@ def _tell(conversation: Conversation, text: str) -> None:
 # --- taking part -------------------------------------------------------------------------------------
 def find(actor: Any, ref: uuid.UUID | str) -> Conversation:
     """A conversation of the actor's. Raises Conversation.DoesNotExist, also for somebody else's."""
-    conversation: Conversation = Conversation.objects.select_related("patient", "agent").get(pk=ref)
+    conversation: Conversation = Conversation.objects.select_related("patient", "agent", "case").get(pk=ref)
     if not takes_part(actor, conversation):
         raise Conversation.DoesNotExist
     return conversation
@@ -128,8 +128,15 @@ def join(actor: User, ref: uuid.UUID | str) -> Conversation:
     """Somebody of the staff begins to follow a conversation: one entry on the trail for all they will see."""
     require(actor, "cases.view")
     conversation = find(actor, ref)
+    _require_heard(actor, conversation)
     _on_the_trail(actor, conversation, "chat joined")
     return conversation
+
+
+def _require_heard(actor: Any, conversation: Conversation) -> None:
+    """What was said on a closed case opens to staff as it does on its page. Raises Refused."""
+    if is_staff(actor) and conversation.case is not None and not hearing.hears(actor, conversation.case):
+        raise Refused("forbidden", "What was said here opens once the caller is verified.")
 
 
 def opened(actor: Any, conversation: Conversation) -> None:
@@ -142,6 +149,7 @@ def messages(
     actor: Any, *, conversation: Conversation, after: int = 0, staff_after: int = 0
 ) -> list[frames.Frame]:
     """``message.new`` frames of what came after, at most a page. The caller found the conversation."""
+    _require_heard(actor, conversation)
     marks = (conversation.pk, after, staff_after if is_staff(actor) else history.NOTHING)
     found = history.since([marks])
     if is_staff(actor) or (actor.pk and conversation.patient_id and (found or not after)):

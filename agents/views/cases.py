@@ -13,7 +13,7 @@ from agents import acts, context, forms, queue, sending, timeline, workspace
 from agents.views.answers import StaffRequest
 from agents.views.queue import frame, view_or_404
 from cases import cases as case_rules
-from cases import conversations
+from cases import conversations, hearing
 from cases import sending as fitness
 from cases.drafts import Refused
 from cases.models import Case
@@ -43,7 +43,7 @@ def thread(request: StaffRequest, case: Case) -> dict[str, Any]:
         "case": case,
         "whom": context.heading(request.user, case, line.conversations),
         "timeline": line,
-        "speaking": conversations.speaking(line.conversations),
+        "speaking": None if line.closed else conversations.speaking(line.conversations),
         "draft": draft,
         "draft_files": workspace.files_of(request.user, draft.attachments) if draft else [],
         "longest": workspace.LONGEST_DRAFT,
@@ -68,8 +68,9 @@ def case(request: StaffRequest, number: str) -> HttpResponseBase:
 def head(request: StaffRequest, number: str) -> HttpResponseBase:
     found = opened(request, number, "case heading")
     threads = timeline.conversations(request.user, found)
-    speaking, whom = conversations.speaking(threads), context.heading(request.user, found, threads)
-    shown = {"case": found, "whom": whom, "speaking": speaking, "acts": acts.of(request.user, found)}
+    speaking = conversations.speaking(threads) if hearing.hears(request.user, found, threads) else None
+    shown = {"case": found, "whom": context.heading(request.user, found, threads), "speaking": speaking}
+    shown["acts"] = acts.of(request.user, found)
     return render(request, "agents/case/head.html", shown)
 
 

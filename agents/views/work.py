@@ -17,7 +17,7 @@ from django_htmx.http import trigger_client_event
 from agents import forms, offers, presence, summary, timeline, workspace
 from agents.views.answers import StaffRequest, blame, closes_dialog, told
 from cases import cases as rules
-from cases import conversations
+from cases import conversations, hearing
 from cases.drafts import Refused
 from cases.models import Case
 from portal.access import allowed, door
@@ -165,7 +165,8 @@ def _summary(request: StaffRequest, number: str) -> str:
     if request.method == "POST":
         return ""
     try:
-        return summary.of(workspace.open_case(request.user, number, "case: summary"))
+        case = workspace.open_case(request.user, number, "case: summary")
+        return summary.of(case) if hearing.hears(request.user, case) else ""
     except Case.DoesNotExist:
         raise Http404 from None
 

@@ -9,9 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agents import context
+from agents.models import SideConversation, SideMessage
 from cases import cases, conversations, sending
+from cases.drafts import Refused
 from cases.models import Case
-from portal import verification
+from portal import profile, verification
 from portal.models import Patient, User, VerificationLock
 from tests import factories
 from tests.people import signed_in
@@ -223,3 +225,149 @@ def test_a_session_of_a_patient_who_has_died_verifies_nobody(agent: User, case: 
     assert context.standing(agent, case).level == 2
     Patient.objects.filter(pk=case.patient_id).update(deceased_on=timezone.localdate())
     assert context.standing(agent, Case.objects.get(pk=case.pk)).level == 0
+
+
+# --- what was said on cases that are over ------------------------------------------------------------------
+OLD_WORDS = "My apnoea is G47.33"
+READ_BY = ("case", "case-new", "case-earlier", "case-split", "case-transfer", "case-side")
+
+
+@pytest.fixture
+def old(case: Case) -> Case:
+    then = timezone.now() - timedelta(days=9)
+    ended = {"state": "closed", "closed_at": then, "disposition": "answered", "next_step": "None"}
+    made: Case = factories.CaseFactory(patient=case.patient, channel="phone", **ended)
+    call = factories.ConversationFactory(case=made, patient=made.patient, channel="phone", started_at=then)
+    said = factories.message_in(call, OLD_WORDS, author_name="")
+    letters = SideConversation.objects.create(
+        case=made, party="prescriber", name="Dr", address="a@b.example", started_by=case.owner
+    )
+    SideMessage.objects.create(side=letters, body=OLD_WORDS, state="received")
+    Case.objects.filter(pk=made.pk).update(last_message=said)
+    return made
+
+
+def words_of(old: Case, user: User) -> dict[str, bool]:
+    """By each way to them, whether somebody reads the words of the old case."""
+    client, [talk] = signed_in(user), old.conversations.all()
+    addresses = {name: reverse(f"agents:{name}", args=[old.number]) + "?before=999999999" for name in READ_BY}
+    addresses |= {"messages": f"/chat/{talk.pk}/messages"}
+    read = {name: OLD_WORDS in client.get(address).content.decode() for name, address in addresses.items()}
+    try:
+        conversations.join(user, talk.pk)
+    except Refused:
+        return read | {"socket": False}
+    return read | {"socket": True}
+
+
+def test_what_was_said_on_a_closed_case_opens_by_level_two_whichever_way_one_comes(
+    agent: User, case: Case, old: Case
+) -> None:
+    """R-CASE-3: page, panels, the chat's HTTP and its socket alike."""
+    assert not any(words_of(old, agent).values())
+    verified_at(agent, old, 1, level=1)
+    assert not any(words_of(old, agent).values())
+    verified_at(agent, old, 1)
+    assert all(words_of(old, agent).values())
+
+
+def test_what_was_said_is_open_to_who_works_on_it_and_to_who_reviews_it(agent: User, old: Case) -> None:
+    """Who asked for the case again answers it; QA speaks with no caller."""
+    assert words_of(old, factories.UserFactory(roles=["qa"]))["case"]
+    cases.reopen(agent, case=old)
+    assert words_of(old, agent)["case"]
+    Case.objects.filter(pk=old.pk).update(
+        state="closed", disposition="answered", owner=agent, closed_at=timezone.now()
+    )
+    assert words_of(old, agent)["socket"]
+
+
+# --- what is written in one line tells nothing of a caller ------------------------------------------------
+WRONG = {"birth_date": "1/1/1901", "last4": "0000"}
+
+
+def asked(agent: User, case: Case, given: dict[str, str] = WRONG) -> verification.Outcome:
+    return verification.attempt(agent, patient=case.patient, purpose=purpose(case), given=given)
+
+
+def known_of(case: Case) -> dict[str, str]:
+    born = case.patient.birth_date
+    return {"birth_date": f"{born:%m/%d/%Y}", "account": case.patient.account_number}
+
+
+@pytest.fixture
+def written(case: Case) -> Any:
+    """The patient wrote in the portal an hour ago."""
+    talk = thread(case)
+    with time_machine.travel(timezone.now() - timedelta(hours=1), tick=False):
+        says(talk, case.patient.user)
+    return talk
+
+
+def test_a_caller_who_fails_is_not_the_one_who_wrote(agent: User, case: Case, written: Any) -> None:
+    """R-CASE-3: nothing above level 1 by a pretext, whatever the patient wrote before."""
+    assert context.standing(agent, case).level == 2
+    assert asked(agent, case).standing.level == 0
+    desk = signed_in(agent)
+    assert desk.post(reverse("agents:case-unmask", args=[case.number])).status_code == 403
+    with pytest.raises(verification.NotVerified):
+        profile.propose(
+            agent, patient=case.patient, field="phone", value="+15125550199", purpose=purpose(case)
+        )
+    colleague = factories.UserFactory(roles=["agent"])
+    assert context.standing(colleague, case).level == 0, "whom they call next"
+
+
+def test_a_caller_who_knows_something_is_identified_and_no_more(
+    agent: User, case: Case, written: Any
+) -> None:
+    assert asked(agent, case, known_of(case)).standing.level == 1
+    says(written, case.patient.user)
+    assert context.standing(agent, case).level == 1, "it is the caller who hears the answer"
+    elsewhere = factories.CaseFactory(patient=case.patient, channel="portal", owner=agent)
+    says(thread(elsewhere), case.patient.user)
+    assert context.standing(agent, elsewhere).level == 0, "the same caller, another case"
+
+
+def test_a_lock_closes_what_was_written_until_they_write_again(agent: User, case: Case, written: Any) -> None:
+    for _ in range(3):
+        asked(agent, case)
+    colleague = factories.UserFactory(roles=["agent"])
+    elsewhere = factories.CaseFactory(patient=case.patient, channel="portal")
+    with time_machine.travel(timezone.now() - timedelta(minutes=5), tick=False):
+        says(thread(elsewhere), case.patient.user)
+    for one in (case, elsewhere):
+        assert context.standing(colleague, one).level == 0
+    VerificationLock.objects.update(until=timezone.now())
+    for one in (case, elsewhere):
+        assert context.standing(colleague, one).level == 0
+    says(written, case.patient.user)
+    assert context.standing(colleague, case).level == 2
+
+
+def test_the_one_who_writes_is_heard_again_once_the_call_has_ended(
+    agent: User, case: Case, written: Any
+) -> None:
+    asked(agent, case)
+    says(written, case.patient.user)
+    assert context.standing(agent, case).level == 0
+    desk = signed_in(agent)
+    ended = reverse("agents:case-call-ended", args=[case.number])
+    assert ended in desk.get(reverse("agents:case-beside", args=[case.number])).content.decode()
+    assert desk.post(ended).status_code == 204
+    assert context.standing(agent, case).level == 0
+    says(written, case.patient.user)
+    assert context.standing(agent, case).level == 2
+
+
+def test_the_call_ended_closes_what_the_line_showed_the_caller(agent: User, case: Case, written: Any) -> None:
+    verification.call_ended(agent, patient=case.patient, purpose=purpose(case))
+    assert context.standing(agent, case).level == 0
+    assert verification.tries_left(case.patient) == 3
+
+
+def test_a_message_tells_nothing_of_whoever_just_called(agent: User, case: Case, written: Any) -> None:
+    Case.objects.filter(pk=case.pk).update(channel="phone", opened_at=timezone.now() - timedelta(minutes=2))
+    assert context.standing(agent, Case.objects.get(pk=case.pk)).level == 0
+    Case.objects.filter(pk=case.pk).update(opened_at=timezone.now() - timedelta(hours=2))
+    assert context.standing(agent, Case.objects.get(pk=case.pk)).level == 2
