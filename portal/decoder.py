@@ -30,9 +30,36 @@ FORMATS = {
 RESOLUTION = 200.0
 # An action starts something; a destination only turns to a page.
 ACTIVE_KEYS = {"/JS", "/AA", "/XFA", "/EF", "/EmbeddedFiles", "/RichMediaContent", "/JavaScript"}
-ACTIVE_VALUES = {"/JavaScript", "/Launch", "/SubmitForm", "/ImportData", "/GoToE", "/GoToR", "/Rendition"}
-ACTIVE_TYPES = {"/EmbeddedFile", "/RichMedia", "/Screen", "/3D", "/FileAttachment"}
-ACTIVE_NAMES = re.compile(rb"/(?:JavaScript|Launch|EmbeddedFile|RichMedia)\b")
+ACTIVE_VALUES = {
+    "/JavaScript",
+    "/Launch",
+    "/SubmitForm",
+    "/ImportData",
+    "/GoToE",
+    "/GoToR",
+    "/Rendition",
+    "/Movie",
+    "/Sound",
+    "/GoTo3DView",
+    "/RichMediaExecute",
+}
+ACTIVE_TYPES = {"/EmbeddedFile", "/RichMedia", "/Screen", "/3D", "/FileAttachment", "/Movie", "/Sound"}
+# Where actions stand, and those that may: what a click does to the page alone, and a link that a reader asks about.
+ACTION_KEYS = ("/A", "/PA", "/Next")
+HARMLESS_WHEN_CLICKED = {"/GoTo", "/URI", "/Named", "/ResetForm", "/SetOCGState", "/Hide"}
+HARMLESS_WHEN_OPENED = {"/GoTo"}
+ACTIONS_IN_A_ROW = 1000
+REFERENCES_IN_A_ROW = 10
+
+
+def _however_written(name: str) -> bytes:
+    """A pattern for a PDF's name, any letter of which may be written as its number."""
+    return "".join(f"(?:{letter}|#(?i:{ord(letter):02x}))" for letter in name).encode()
+
+
+# These are looked for in the bytes as well: another reader may take the second of two entries, or an old object.
+NAMED = (ACTIVE_VALUES | {"/EmbeddedFile", "/RichMedia", "/FileAttachment"}) - {"/Movie", "/Sound"}
+ACTIVE_NAMES = re.compile(rb"/(?:%b)\b" % b"|".join(_however_written(name[1:]) for name in sorted(NAMED)))
 
 
 class Refused(Exception):
@@ -178,8 +205,7 @@ def _pages_of(data: bytes, most: int) -> int:
     from pypdf import PdfReader
     from pypdf.errors import FileNotDecryptedError
 
-    if ACTIVE_NAMES.search(data):
-        raise Refused("active")
+    _refuse_named(data)
     try:
         reader = PdfReader(BytesIO(data), strict=False)
         if reader.is_encrypted:
@@ -206,10 +232,19 @@ def _refuse_active(reader: Any) -> None:
     numbers = {number for table in reader.xref.values() for number in table} | set(reader.xref_objStm)
     for number in sorted(numbers):
         if number:
-            _look_into(reader.get_object(_reference(reader, number)))
+            thing = reader.get_object(_reference(reader, number))
+            _look_into(thing)
+            if isinstance(thing, dict) and _name(thing, "/Type") == "/ObjStm":
+                _refuse_named(thing.get_data())  # type: ignore[attr-defined]
     _look_into(reader.trailer)
-    if (catalog := reader.trailer.get("/Root")) is not None:
-        _refuse_opening_action(catalog.get_object())
+    catalog = _resolved(reader.trailer.get("/Root"))
+    if isinstance(catalog, dict):
+        _refuse_opening_action(catalog)
+
+
+def _refuse_named(data: bytes) -> None:
+    if ACTIVE_NAMES.search(data):
+        raise Refused("active")
 
 
 def _reference(reader: Any, number: int) -> Any:
@@ -237,18 +272,47 @@ def _refuse_acting(entries: Any) -> None:
     types = {_name(entries, "/Type"), _name(entries, "/Subtype")}
     if _name(entries, "/S") in ACTIVE_VALUES or types & ACTIVE_TYPES:
         raise Refused("active")
+    for key in ACTION_KEYS:
+        _refuse_actions(entries.get(key), HARMLESS_WHEN_CLICKED)
+
+
+def _refuse_actions(first: Any, harmless: set[str]) -> None:
+    """An action, several, and what follows on each. Outlines and structures have such entries too, but no kind."""
+    waiting = [first]
+    for _ in range(ACTIONS_IN_A_ROW):
+        if not waiting:
+            return
+        here = _resolved(waiting.pop())
+        if isinstance(here, list):
+            waiting += list.__iter__(here)
+        elif isinstance(here, dict) and "/S" in here:
+            if _name(here, "/S") not in harmless:
+                raise Refused("active")
+            waiting.append(here.get("/Next"))
+    raise Refused("active")
 
 
 def _name(entries: Any, key: str) -> str:
-    value = entries.get(key)
+    value = _resolved(entries.get(key))
     return value if isinstance(value, str) else ""
 
 
+def _resolved(value: Any) -> Any:
+    """What a reference leads to, be it by way of others."""
+    from pypdf.generic import IndirectObject
+
+    for _ in range(REFERENCES_IN_A_ROW):
+        if not isinstance(value, IndirectObject):
+            return value
+        value = value.get_object()
+    raise Refused("active")
+
+
 def _refuse_opening_action(catalog: Any) -> None:
-    action = catalog.get("/OpenAction")
-    action = action.get_object() if action is not None else None
-    if isinstance(action, dict) and _name(action, "/S") != "/GoTo":
+    action = _resolved(catalog.get("/OpenAction"))
+    if isinstance(action, dict) and "/S" not in action:
         raise Refused("active")
+    _refuse_actions(action, HARMLESS_WHEN_OPENED)
 
 
 if __name__ == "__main__":

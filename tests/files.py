@@ -135,6 +135,28 @@ def packed_pdf(inside: bytes) -> bytes:
     return head + stream + xref + b"startxref\n%d\n%%%%EOF\n" % start_of_table
 
 
+def plain_pdf(*more: bytes, catalog: bytes = b"", page: bytes = b"") -> bytes:
+    """A PDF of one page, written as it stands here; ``more`` are its objects from the fourth on."""
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R %b >>" % catalog,
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] %b >>" % page,
+        *more,
+    ]
+    out, places = b"%PDF-1.5\n", [b"%010d 65535 f \n" % 0]
+    for number, data in enumerate(objects, 1):
+        places.append(b"%010d 00000 n \n" % len(out))
+        out += b"%d 0 obj\n%b\nendobj\n" % (number, data)
+    table = b"xref\n0 %d\n%b" % (len(places), b"".join(places))
+    trailer = b"trailer\n<< /Size %d /Root 1 0 R >>\n" % len(places)
+    return out + table + trailer + b"startxref\n%d\n%%%%EOF\n" % len(out)
+
+
+def link(action: bytes) -> bytes:
+    """A place on the page that does ``action`` when it is clicked."""
+    return b"<< /Type /Annot /Subtype /Link /Rect [0 0 99 99] /A %b >>" % action
+
+
 def stream_object(number: int, entries: bytes, data: bytes) -> bytes:
     head = b"%d 0 obj\n<< %b /Length %d >>\n" % (number, entries, len(data))
     return head + b"stream\n" + data + b"\nendstream\nendobj\n"

@@ -136,6 +136,112 @@ def test_looks_past_how_names_are_written_and_packed() -> None:
     assert opened(files.pdf(2, files.opens_on_page_one), "application/pdf")[0]["pages"] == 2
 
 
+KINDS = [
+    b"/JavaScript",
+    b"/Launch",
+    b"/SubmitForm",
+    b"/ImportData",
+    b"/GoToE",
+    b"/GoToR",
+    b"/Rendition",
+    b"/Movie",
+    b"/Sound",
+    b"/GoTo3DView",
+    b"/RichMediaExecute",
+    b"/Thread",
+    b"/NobodyKnows",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_refuses_every_kind_of_action_however_it_is_referred_to(kind: bytes) -> None:
+    numbered = b"/" + b"".join(b"#%02X" % letter for letter in kind[1:])
+    annotated = {"page": b"/Annots [4 0 R]"}
+    for pdf in (
+        files.plain_pdf(files.link(b"<< /S %b >>" % kind), **annotated),
+        files.plain_pdf(files.link(b"<< /S %b >>" % numbered), **annotated),
+        files.plain_pdf(files.link(b"<< /S 5 0 R >>"), kind, **annotated),
+        files.plain_pdf(files.link(b"<< /S 5 0 R >>"), numbered, **annotated),
+        files.plain_pdf(files.link(b"5 0 R"), b"<< /S 6 0 R >>", kind, **annotated),
+        files.plain_pdf(files.link(b"<< /S /URI /Next << /S 5 0 R >> >>"), kind, **annotated),
+        files.plain_pdf(files.link(b"<< /S /URI /Next [5 0 R] >>"), b"<< /S 6 0 R >>", kind, **annotated),
+        files.plain_pdf(files.link(b"<< /S /GoTo >> /PA << /S 5 0 R >>"), kind, **annotated),
+        files.plain_pdf(b"<< /S %b >>" % numbered, catalog=b"/OpenAction [4 0 R]"),
+        files.plain_pdf(b"<< /S 5 0 R >>", numbered, catalog=b"/Outlines << /First << /A 4 0 R >> >>"),
+    ):
+        with pytest.raises(Refused, match="active"):
+            opened(pdf, "application/pdf")
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        b"<< /S /URI /URI (http://example.invalid/) >>",
+        b"<< /S /GoTo /Next << /S /URI /URI (http://example.invalid/) >> >>",
+        b"<< /S /GoTo /Next [<< /S /Named /N /Print >>] >>",
+        b"[<< /S /URI /URI (http://example.invalid/) >>]",
+        b"<< /URI (http://example.invalid/) >>",
+    ],
+)
+def test_what_opens_it_may_only_turn_to_a_page(action: bytes) -> None:
+    for pdf in (
+        files.plain_pdf(catalog=b"/OpenAction %b" % action),
+        files.plain_pdf(action, catalog=b"/OpenAction 4 0 R"),
+    ):
+        with pytest.raises(Refused, match="active"):
+            opened(pdf, "application/pdf")
+
+
+@pytest.mark.parametrize(
+    "name", [b"/FileAttachment", b"/Screen", b"/RichMedia", b"/3D", b"/Movie", b"/Sound"]
+)
+def test_refuses_what_plays_or_carries_files_by_a_name_kept_elsewhere(name: bytes) -> None:
+    with pytest.raises(Refused, match="active"):
+        opened(files.plain_pdf(b"<< /Subtype 5 0 R >>", name, page=b"/Annots [4 0 R]"), "application/pdf")
+
+
+@pytest.mark.parametrize("twice", [b"/S /URI /S /L#61unch", b"/S /L#61unch /S /URI"])
+def test_of_two_entries_neither_may_act(twice: bytes) -> None:
+    """One reader takes the first, another the last."""
+    acting = b"<< %b /F (calc.exe) >>" % twice
+    linked = files.plain_pdf(files.link(acting), page=b"/Annots [4 0 R]")
+    for pdf in (linked, files.packed_pdf(b"<< /A %b >>" % acting)):
+        with pytest.raises(Refused, match="active"):
+            opened(pdf, "application/pdf")
+
+
+def test_references_in_a_ring_and_actions_without_end_are_refused() -> None:
+    ring = files.plain_pdf(files.link(b"5 0 R"), b"6 0 R", b"5 0 R", page=b"/Annots [4 0 R]")
+    chain = files.plain_pdf(files.link(b"<< /S 5 0 R >>"), b"6 0 R", b"/Thread", page=b"/Annots [4 0 R]")
+    endless = files.plain_pdf(b"<< /S /GoTo /Next 4 0 R >>", catalog=b"/OpenAction 4 0 R")
+    for pdf in (ring, chain, endless):
+        with pytest.raises(Refused):
+            opened(pdf, "application/pdf")
+
+
+@pytest.mark.parametrize(
+    "pdf",
+    [
+        files.plain_pdf(files.link(b"<< /S /URI /URI (http://example.invalid/) >>"), page=b"/Annots [4 0 R]"),
+        files.plain_pdf(files.link(b"<< /S 5 0 R /D [3 0 R /Fit] >>"), b"/GoTo", page=b"/Annots [4 0 R]"),
+        files.plain_pdf(files.link(b"<< /S /Named /N /NextPage >>"), page=b"/Annots [4 0 R]"),
+        files.plain_pdf(catalog=b"/OpenAction << /S /GoTo /D [3 0 R /Fit] >>"),
+        files.plain_pdf(
+            b"<< /Title (1) /Next 5 0 R >>",
+            b"<< /Title (2) /Prev 4 0 R >>",
+            catalog=b"/Outlines << /First 4 0 R /Last 5 0 R >>",
+        ),
+        files.plain_pdf(
+            b"<< /Type /StructElem /S /Sound-of-our-own /A [<< /O /Layout >> 0] >>",
+            catalog=b"/StructTreeRoot << /K 4 0 R >>",
+            page=b"/Group << /S /Transparency >> /Trans << /S /Wipe >>",
+        ),
+    ],
+)
+def test_takes_what_only_leads_about(pdf: bytes) -> None:
+    assert opened(pdf, "application/pdf")[0]["pages"] == 1
+
+
 UNDER_LIMITS = """
 import runpy, sys
 decoder = runpy.run_path(sys.argv[1])
