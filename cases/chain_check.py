@@ -17,7 +17,7 @@ NEEDS_ROTA = {"on_duty": 1, "all_on_duty": 1, "backup": 2}  # how many people ha
 
 def weak_points(policy: EscalationPolicy) -> list[str]:
     """What is wrong with each step in words; empty where every step reaches somebody."""
-    steps = list(policy.steps.select_related("person"))
+    steps = list(policy.steps.all())
     plan = rota.plan(policy.rota) if policy.rota else None
     found = [_("It has no step: every supervisor would be paged.")] if not steps else []
     for step in steps:
@@ -33,7 +33,7 @@ def _weakness(step: PolicyStep, plan: Plan | None) -> str:
         return _off_duty(plan, NEEDS_ROTA[step.who]) if plan else _("no rota says who is on duty.")
     if paging.whom(step, None, timezone.now()):
         return ""
-    return _("nobody of these is active.")
+    return _("nobody of these can acknowledge a page.")
 
 
 def _off_duty(plan: Plan, wanted: int) -> str:

@@ -23,7 +23,7 @@ from cases.models import Escalation, Page, PagingContact, PolicyStep
 from cases.people import shown_name
 from config.integrations import mail, sms, telephony
 from config.integrations.breaker import PartnerDown, PartnerRefuses
-from portal.access import System
+from portal.access import PERMISSIONS, System
 from portal.models import User
 
 log = structlog.get_logger(__name__)
@@ -75,7 +75,7 @@ def _take_step_in_hours(escalation: Escalation, now: datetime) -> None:
 
 
 def _take_step(escalation: Escalation, now: datetime) -> None:
-    steps = list(escalation.policy.steps.select_related("person"))
+    steps = list(escalation.policy.steps.all())
     again = escalation.step >= len(steps) > 0
     if again:
         escalation.round, escalation.step = escalation.round + 1, 0
@@ -95,7 +95,7 @@ def _take_step(escalation: Escalation, now: datetime) -> None:
 def whom(step: PolicyStep, of_rota: Any, at: datetime) -> list[User]:
     """Whom a step pages at a moment; empty where nobody is there."""
     if step.who == "person":
-        return [step.person] if step.person and step.person.is_active else []
+        return list(User.objects.holding(PERMISSIONS["pages.acknowledge"]).filter(pk=step.person_id))
     if step.who == "leads":
         return list(User.objects.holding(["lead"]))
     if step.who == "supervisors":

@@ -10,12 +10,13 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils import timezone
 
-from cases import calendars, duty, paging
+from cases import calendars, chain_check, duty, paging
 from cases import escalation as rules
 from cases.models import Calendar, Page, PagingContact
 from cases.tasks import climb_escalations, send_page
 from config.integrations import breaker, mail, sms
 from config.integrations.breaker import PartnerDown, PartnerRefuses
+from portal.models import RoleGrant, User
 from tests.cases.rotas import Companies, clinical_desk, clinician, layer, open_case, paged, policy, rota
 from tests.factories import PatientFactory, UserFactory
 
@@ -138,6 +139,23 @@ def test_a_policy_without_steps_pages_the_supervisors(night, companies):
     made_policy.steps.all().delete()
     boss = clinician("Boss", roles=["supervisor"])
     assert {page.person for page in escalated().pages.all()} == {boss}
+
+
+@pytest.mark.parametrize("gone", ["role over", "role of somebody who is not paged", "account closed"])
+def test_a_person_named_who_can_not_acknowledge_is_stood_in_for_and_said(night, companies, gone):
+    named, boss = clinician("Gone"), clinician("Sam Super", roles=["supervisor"])
+    made_policy = policy("clinical", None, {"who": "person", "person": named})
+    assert chain_check.weak_points(made_policy) == []
+    if gone == "role over":
+        RoleGrant.objects.filter(user=named).update(expires_at=timezone.now() - timedelta(days=1))
+    elif gone == "account closed":
+        User.objects.filter(pk=named.pk).update(is_active=False)
+    else:
+        RoleGrant.objects.filter(user=named).update(role="warehouse")
+    made = escalated()
+    assert {page.person for page in made.pages.all()} == {boss}
+    assert made.unstaffed_at is not None
+    assert chain_check.weak_points(made_policy) == ["Step 1: nobody of these can acknowledge a page."]
 
 
 # --- one page ------------------------------------------------------------------------------------------
