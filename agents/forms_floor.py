@@ -11,6 +11,7 @@ from agents.forms import LocalTimeField
 from agents.models import Announcement
 from cases.models import Case, Complaint, Incident, Reason
 from cases.models.cases import CHANNELS
+from config.contacts import diallable, mailable
 from portal.access import DESK, ROLES
 from portal.choices import choose_from
 from portal.models import FacilityStay, Practitioner, Referral
@@ -37,8 +38,8 @@ class ReferralForm(forms.Form):
     first_name = forms.CharField(label=_("First name"), max_length=60)
     last_name = forms.CharField(label=_("Last name"), max_length=60)
     birth_date = DayField(label=_("Date of birth"))
-    phone = forms.CharField(label=_("Phone"), max_length=24, required=False)
-    email = forms.EmailField(label=_("E-mail"), required=False)
+    phone = forms.CharField(label=_("Phone"), max_length=24, required=False, validators=[diallable])
+    email = forms.EmailField(label=_("E-mail"), required=False, validators=[mailable])
     state_code = forms.RegexField(
         r"^[A-Za-z]{2}$", label=_("State"), required=False, help_text=_("Two letters."), max_length=2
     )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -116,8 +115,6 @@ def _change_account(actor: Any, *, case: Case, values: Mapping[str, str], told: 
     value = values.get(field, "") if field in CONTACTS else ""
     if not value or case.patient is None or not allowed(actor, "patients.change"):
         return _hand_on_account(actor, case, values, told)
-    if field == "email":
-        validate_email(value)
     purpose = f"case:{case.pk}"
     if profile.propose(actor, patient=case.patient, field=field, value=value, purpose=purpose) is None:
         return _("It is on file like this already")

@@ -5,14 +5,13 @@ from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import phonenumbers
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from cases.models import Case
 from cases.playbook_content import NO, YES, Field
 from config.business_day import business_day
-from config.security import normal
+from config.contacts import dialled
 from config.security.redaction import redact
 from portal import saying
 from portal.models import Order
@@ -111,14 +110,7 @@ def _yes_or_no(field: Field, text: str, case: Case) -> str:
 
 
 def _phone(field: Field, text: str, case: Case) -> str:
-    number = normal.phone(text)
-    try:
-        possible = phonenumbers.is_possible_number(phonenumbers.parse(number, "US"))
-    except phonenumbers.NumberParseException:
-        possible = False
-    if not possible:
-        raise ValidationError(_("A phone number with its area code."))
-    return number
+    return dialled(text)
 
 
 def _order(field: Field, text: str, case: Case) -> str:

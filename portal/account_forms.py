@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from config.contacts import mailable
+
 
 def password_field(label: Any, *, new: bool = False) -> forms.CharField:
     """Taken as typed: never stripped, never cut."""
@@ -20,8 +22,8 @@ def code_field(label: Any, *, digits: bool = True) -> forms.CharField:
     return forms.CharField(label=label, max_length=24, widget=forms.TextInput(attrs=attrs))
 
 
-def email_field(label: Any) -> forms.EmailField:
-    return forms.EmailField(label=label, widget=forms.EmailInput(attrs={"autocomplete": "username"}))
+def email_field(label: Any, **more: Any) -> forms.EmailField:
+    return forms.EmailField(label=label, widget=forms.EmailInput(attrs={"autocomplete": "username"}), **more)
 
 
 class SignInForm(forms.Form):
@@ -46,7 +48,9 @@ class PasswordForm(forms.Form):
 
 
 class EmailForm(forms.Form):
-    email = email_field(_("E-mail address"))
+    """An address that something will be sent to."""
+
+    email = email_field(_("E-mail address"), validators=[mailable])
 
 
 class NewPasswordForm(forms.Form):

@@ -18,7 +18,6 @@ from kombu.exceptions import OperationalError
 
 from config.integrations import mail, sms
 from config.integrations.breaker import PartnerDown, PartnerRefuses
-from config.security import normal
 from config.sweeps import each
 from portal import one_time
 from portal.models import AccountMail, Invitation, OneTimeSecret, Patient, User
@@ -270,7 +269,7 @@ def _try(letter: AccountMail) -> dict[str, Any]:
 def _hand_in(letter: AccountMail) -> None:
     """A text's key is another for each try, as is the code it carries: the last to arrive is the one that works."""
     if letter.via == "sms":
-        sms.send(normal.phone(letter.to), _shortly(letter), key=f"account-{letter.pk}-{letter.tries}")
+        sms.send(letter.to, _shortly(letter), key=f"account-{letter.pk}-{letter.tries}")
     else:
         mail.send(letter.to, *_compose(letter))
 

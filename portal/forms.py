@@ -4,12 +4,12 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
-import phonenumbers
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from config.business_day import day_in_force, zone_in_force
+from config.contacts import dialled, mailable
 from portal.choices import choose_from
 from portal.models import Caregiver, Patient
 from portal.models.documents import CAREGIVER_KINDS, DocumentKind
@@ -79,7 +79,7 @@ class ChoicesForm(forms.Form):
 
 
 class EmailForm(forms.Form):
-    email = forms.EmailField(label=_("New e-mail address"), max_length=254)
+    email = forms.EmailField(label=_("New e-mail address"), max_length=254, validators=[mailable])
 
     @classmethod
     def of(cls, patient: Patient) -> "EmailForm":
@@ -99,13 +99,7 @@ class PhoneForm(forms.Form):
         return cls()
 
     def clean_phone(self) -> str:
-        try:
-            number = phonenumbers.parse(self.cleaned_data["phone"], "US")
-        except phonenumbers.NumberParseException:
-            number = None
-        if number is None or not phonenumbers.is_possible_number(number):
-            raise ValidationError(_("Please type a phone number with its area code, such as 512 555 0143."))
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        return dialled(self.cleaned_data["phone"])
 
     def value(self) -> str:
         return str(self.cleaned_data["phone"])
@@ -142,7 +136,7 @@ class InviteCaregiverForm(forms.Form):
     ]
 
     name = forms.CharField(label=_("Their name"), max_length=120)
-    email = forms.EmailField(label=_("Their e-mail address"), max_length=254)
+    email = forms.EmailField(label=_("Their e-mail address"), max_length=254, validators=[mailable])
     relation = forms.CharField(
         label=_("Who they are to you"), max_length=40, help_text=_("Such as: my daughter.")
     )

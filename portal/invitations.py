@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config.contacts import mailable
 from config.security import audit, normal
 from portal import account_mail, contact_holds, one_time, passwords, sessions
 from portal.access import PATIENT_REALM, STAFF_REALM, may_grant, require
@@ -45,8 +46,9 @@ def invite_patient(actor: Any, *, patient: Patient) -> Invitation:
 
 
 def invite_staff(actor: Any, *, email: str, roles: Iterable[str], name: str = "") -> Invitation:
-    """Raises PermissionDenied for a role that is not the actor's to give."""
+    """Raises PermissionDenied for a role that is not the actor's to give, ValidationError for no address."""
     require(actor, "users.invite")
+    mailable(email)
     wanted = sorted(set(roles))
     if not wanted or not all(may_grant(actor, role) for role in wanted):
         raise PermissionDenied("users.invite")
@@ -54,7 +56,8 @@ def invite_staff(actor: Any, *, email: str, roles: Iterable[str], name: str = ""
 
 
 def invite_caregiver(actor: Any, *, caregiver: Caregiver, email: str) -> Invitation:
-    """Called by portal.caregivers, which has asked whether the actor may."""
+    """Called by portal.caregivers, which has asked whether the actor may. Raises ValidationError for no address."""
+    mailable(email)
     language = caregiver.patient.language
     return _invite("caregiver", actor, email=email, language=language, caregiver=caregiver)
 

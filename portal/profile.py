@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from config import contacts
 from config.security import audit
 from config.templatetags.look import say_when
 from portal import account_mail, contact_holds, levels, signals
@@ -21,6 +22,7 @@ from portal.models import ContactChange, Patient
 OWN_FIELDS = ("language", "time_zone", "preferred_channel")
 ADDRESS = Patient.ADDRESS
 PROPOSED = {"email": _("E-mail"), "phone": _("Phone"), "address": _("Address")}
+REACHES = {"email": contacts.mailable, "phone": contacts.diallable}
 
 
 class NotProposable(ValueError):
@@ -99,9 +101,12 @@ def propose(
 ) -> ContactChange | None:
     """Ask for a change of contact; None where it is what stands on file. A newer wish replaces the older.
 
-    Staff ask it for whoever they verified on ``purpose`` (NotVerified else), and what is on file is told.
+    Staff ask it for whoever they verified on ``purpose`` (NotVerified else), and what is on file is told. Raises
+    ValidationError for what nothing can be sent to.
     """
     require(actor, "portal.use" if actor.realm == "patient" else "patients.change", patient)
+    if field in REACHES:
+        REACHES[field](value)
     by_staff = actor.realm == "staff"
     if by_staff:
         levels.require_opened(actor, patient, purpose=purpose, what="contact_change")

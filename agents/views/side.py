@@ -12,13 +12,14 @@ from agents.models import SideConversation
 from agents.views.answers import StaffRequest
 from agents.views.cases import opened
 from cases.models import Case
+from config.contacts import mailable
 from portal.access import door
 
 
 class NewSideForm(forms.Form):
     party = forms.ChoiceField(label=_("With"), choices=SideConversation.PARTIES)
     name = forms.CharField(label=_("Their name"), max_length=120)
-    address = forms.EmailField(label=_("E-mail address"))
+    address = forms.EmailField(label=_("E-mail address"), validators=[mailable])
     body = forms.CharField(
         label=_("What you ask of them"),
         max_length=side.LONGEST,

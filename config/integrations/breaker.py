@@ -16,6 +16,10 @@ class PartnerDown(Exception):
     """The partner does not answer, or was just seen not to. Temporary: try again later."""
 
 
+class PartnerBusy(PartnerDown):
+    """Not this one and not now: the partner is there, and others go on."""
+
+
 class PartnerRefuses(Exception):
     """The partner understood and said no. Trying again brings the same answer."""
 
@@ -33,7 +37,7 @@ def breaker(partner: str) -> pybreaker.CircuitBreaker:
     return pybreaker.CircuitBreaker(
         fail_max=FAILURES,
         reset_timeout=OPEN_SECONDS,
-        exclude=[PartnerRefuses],
+        exclude=[PartnerRefuses, PartnerBusy],
         state_storage=storage,
         name=partner,
         throw_new_error_on_trip=False,

@@ -9,19 +9,25 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import prometheus_client
 import pybreaker
 import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends.smtp import EmailBackend
+from django.core.mail.message import sanitize_address
 
-from config.integrations.breaker import PartnerDown, PartnerRefuses, breaker
+from config.integrations.breaker import PartnerBusy, PartnerDown, PartnerRefuses, breaker
 from config.integrations.deadline import Deadline
 
 log = structlog.get_logger(__name__)
+letters = prometheus_client.Counter(
+    "letters_total", "Letters handed in, by what became of them.", ["outcome"]
+)
 
 PARTNER = "mail"
 WHOLE_SECONDS = 30.0  # for a message, from the first line to the last
+UNFIT = 553  # what a server says of an address that is none
 LATEST = 300  # seconds that a signature is good for
 
 
@@ -39,10 +45,17 @@ def send(to: str, subject: str, text: str, html: str = "", *, reply_to: str = ""
     if html:
         message.attach_alternative(html, "text/html")
     try:
+        _require_fit(message)
         breaker(PARTNER).call(_deliver, message)
-    except (pybreaker.CircuitBreakerError, OSError) as error:
+    except PartnerRefuses as refusal:
+        letters.labels("refused").inc()
+        log.warning("A letter was refused.", partner=PARTNER, outcome=str(refusal.status))
+        raise
+    except (pybreaker.CircuitBreakerError, PartnerBusy, OSError) as error:
+        letters.labels("waits").inc()
         log.warning("Mail could not be sent.", partner=PARTNER, outcome=type(error).__name__)
         raise PartnerDown(PARTNER) from None
+    letters.labels("sent").inc()
     log.info("Mail was sent.", partner=PARTNER, outcome="sent")
     return message_id
 
@@ -70,14 +83,29 @@ class _Line(smtplib.SMTP):
         return line
 
 
+def _require_fit(message: EmailMultiAlternatives) -> None:
+    """What can be no letter is this one's fault alone: the server is not asked, and nothing is held against it."""
+    try:
+        for address in [*message.to, *message.reply_to]:
+            sanitize_address(address, "utf-8")
+        message.message()
+    except ValueError:
+        raise PartnerRefuses(PARTNER, UNFIT) from None
+
+
 def _deliver(message: EmailMultiAlternatives) -> None:
+    """A server that says no to one letter is there for all others."""
     try:
         message.send()
     except smtplib.SMTPRecipientsRefused as refusal:
         code = max(code for code, _ in refusal.recipients.values())
-        if code >= 500:
-            raise PartnerRefuses(PARTNER, code) from None
-        raise
+    except smtplib.SMTPDataError as refusal:
+        code = refusal.smtp_code
+    else:
+        return
+    if code >= 500:
+        raise PartnerRefuses(PARTNER, code)
+    raise PartnerBusy(PARTNER)
 
 
 def signature(body: bytes, at: int) -> str:

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
+from config.contacts import mailable
 from portal import factors, invitations, people, sessions
 from portal.access import PATIENT_REALM, ROLES, STAFF_REALM, STAFF_ROLES, allowed, may_grant, require
 from portal.choices import choose_from
@@ -21,7 +22,7 @@ from portal.workshop import DOTS, ReasonForm, WorkshopAdmin, prove_first
 
 
 class InviteForm(forms.Form):
-    email = forms.EmailField(label=_("Work e-mail"))
+    email = forms.EmailField(label=_("Work e-mail"), validators=[mailable])
     name = forms.CharField(label=_("Name"), max_length=120)
     roles = forms.MultipleChoiceField(label=_("Roles"), widget=forms.CheckboxSelectMultiple)
 

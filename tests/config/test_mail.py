@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 from django.core import mail as post
 
 from config.integrations import breaker, mail
-from config.integrations.breaker import PartnerDown
+from config.integrations.breaker import PartnerDown, PartnerRefuses
+from tests.servers import free_port
 
 
 class Hangup(socketserver.BaseRequestHandler):
@@ -71,3 +73,85 @@ def test_a_post_office_that_drips_is_cut_off(post_office: Any, monkeypatch: pyte
     with pytest.raises(PartnerDown):
         mail.send("somebody@example.org", "Hello", "Hello")
     assert time.monotonic() - began < 5
+
+
+class Counter:
+    """A post office that says no to whom the tests say, and lets everybody else's letters in."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, str] = {}
+        self.taken: list[str] = []
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        answer = self.answers.get(address, "250 OK")
+        if answer.startswith("2"):
+            envelope.rcpt_tos.append(address)
+        return answer
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        answer = self.answers.get(f"data:{envelope.rcpt_tos[0]}", "250 OK")
+        if answer.startswith("2"):
+            self.taken += envelope.rcpt_tos
+        return answer
+
+
+@pytest.fixture
+def counter(valkey: Any, settings: Any) -> Iterator[Counter]:
+    settings.EMAIL_BACKEND = "config.integrations.mail.Post"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
+    breaker.breaker.cache_clear()
+    office = Counter()
+    running = Controller(office, hostname="127.0.0.1", port=settings.EMAIL_PORT)
+    running.start()
+    yield office
+    running.stop()
+    breaker.breaker.cache_clear()
+
+
+UNFIT = [
+    "marisol@example.org; kim@example.org",
+    "marisol@example.org, kim@example.org",
+    "a@" + "\N{LATIN SMALL LETTER E WITH ACUTE}" * 60 + ".example",
+    "somebody@example.org\nBcc: all@example.org",
+    "",
+]
+
+
+@pytest.mark.parametrize("address", UNFIT)
+def test_an_address_that_is_none_is_refused_for_that_letter_alone(counter: Counter, address: str) -> None:
+    """F8: one bad address on file must not look like a server that is down."""
+    for _ in range(breaker.FAILURES + 1):
+        with pytest.raises(PartnerRefuses):
+            mail.send(address, "Hello", "Hello")
+    mail.send("somebody@example.org", "Hello", "Hello")
+    assert counter.taken == ["somebody@example.org"]
+
+
+def test_a_subject_or_answer_address_that_fits_no_letter_is_that_letters_fault(counter: Counter) -> None:
+    for _ in range(breaker.FAILURES + 1):
+        with pytest.raises(PartnerRefuses):
+            mail.send("somebody@example.org", "Hello\nBcc: all@example.org", "Hello")
+        with pytest.raises(PartnerRefuses):
+            mail.send("somebody@example.org", "Hello", "Hello", reply_to="one@example.org, two")
+    mail.send("somebody@example.org", "Hello", "Hello")
+    assert counter.taken == ["somebody@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [
+        ({"full@example.org": "452 mailbox full"}, PartnerDown),
+        ({"full@example.org": "550 no such user"}, PartnerRefuses),
+        ({"data:full@example.org": "451 try later"}, PartnerDown),
+        ({"data:full@example.org": "554 not taken"}, PartnerRefuses),
+    ],
+)
+def test_what_the_server_says_of_one_letter_holds_up_no_other(
+    counter: Counter, answers: dict[str, str], error: type[Exception]
+) -> None:
+    counter.answers = answers
+    for _ in range(breaker.FAILURES + 1):
+        with pytest.raises(error):
+            mail.send("full@example.org", "Hello", "Hello")
+    mail.send("somebody@example.org", "Hello", "Hello")
+    assert counter.taken == ["somebody@example.org"]

@@ -72,7 +72,7 @@ def test_mail_arrives(world):
 
 
 def test_line_break_in_a_subject_is_refused(world):
-    with pytest.raises(ValueError, match="newline"):
+    with pytest.raises(PartnerRefuses):
         mail.send("jo@example.org", "Hello\nBcc: all@example.org", "x")
     assert world.get("/mail.json").json() == []
 

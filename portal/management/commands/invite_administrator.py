@@ -6,7 +6,8 @@ stands here where ``--print`` is given.
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal import account_mail, invitations
 from portal.access import System
@@ -21,7 +22,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         actor = System("invite_administrator")
-        invited = invitations.invite_staff(actor, email=options["email"], roles=["administrator"])
+        try:
+            invited = invitations.invite_staff(actor, email=options["email"], roles=["administrator"])
+        except ValidationError as refusal:
+            raise CommandError(" ".join(refusal.messages)) from None
         if options["print"]:
             self.stdout.write(account_mail.link_of(invited))
         else:
