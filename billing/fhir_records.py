@@ -31,10 +31,12 @@ def explanation_of_benefit(run: Import, read: Read) -> None:
     owner = run.patient_of(read.resource.get("patient"))
     for resource in contained:
         payer = _payer(run, resource)
-        row = Coverage.objects.filter(patient=owner, payer=payer).first()
-        added = row is None
-        row = row or Coverage(patient=owner, rank=_next_rank(owner))
-        _fill(run, row, resource)
+        told = Coverage(patient=owner, rank=_next_rank(owner))
+        _fill(run, told, resource)
+        known = Coverage.objects.filter(patient=owner, payer=payer).first()
+        added, row = known is None, known or told
+        if not added:
+            _fill_up(row, told)
         row.save()
         run.remember(read, row, owner, added=added)
 
@@ -47,6 +49,12 @@ def _fill(run: Import, row: Coverage, resource: Resource) -> None:
     period = resource.get("period") or {}
     row.starts_on, row.ends_on = day(period.get("start")), day(period.get("end"))
     row.active = resource.get("status") == "active"
+
+
+def _fill_up(row: Coverage, told: Coverage) -> None:
+    """A claim names the coverage of its day in few words: it adds what is not known, and takes nothing away."""
+    for name in ("member_id", "group_number", "plan_name", "starts_on", "ends_on"):
+        setattr(row, name, getattr(row, name) or getattr(told, name))
 
 
 def _payer(run: Import, resource: Resource) -> Payer:

@@ -2,13 +2,16 @@
 
 from base64 import b64decode
 from binascii import Error as Base64Error
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from config.business_day import business_day
-from portal import profile, uploads
+from config.contacts import diallable, mailable
+from portal import formats, profile, uploads
 from portal.fhir_import import Import, NotUsable, Read, Resource, handles
 from portal.models import (
     Device,
@@ -21,6 +24,7 @@ from portal.models import (
     Prescription,
     Product,
 )
+from portal.models.documents import DocumentState
 from portal.npi import npi_ok
 from portal.numbers import ACCOUNTS, ORDERS, account_number, next_count, order_number
 
@@ -68,7 +72,8 @@ def patient(run: Import, read: Read) -> None:
     row.sex = SEX.get(resource.get("gender", ""), "U")
     row.ssn_last4 = identifier(resource, SSN)[-4:] or row.ssn_last4
     stood = {field: profile.value_of(row, field) for field in profile.PROPOSED} if row.pk else {}
-    row.phone, row.email = telecom(resource, "phone") or row.phone, telecom(resource, "email") or row.email
+    row.phone = _reached(run, read, "phone", diallable) or row.phone
+    row.email = _reached(run, read, "email", mailable) or row.email
     _address(row, resource)
     told = _kept_back(row, stood)
     row.language = "es" if _speaks(resource).startswith("es") else "en"
@@ -78,6 +83,21 @@ def patient(run: Import, read: Read) -> None:
     for field, value in told.items():
         profile.propose_told(run.actor, patient=row, field=field, value=value)
     _note_deceased(run, read)
+
+
+def _reached(run: Import, read: Read, system: str, check: Callable[[str], None]) -> str:
+    """The first contact of this kind that something can be sent to."""
+    found = telecoms(read.resource, system)
+    for value in found:
+        try:
+            check(value)
+        except ValidationError:
+            continue
+        return value
+    if found:
+        why = f"imported without its {system}, which nothing can be sent to; correct it where it comes from"
+        run.report.refuse(read, why)
+    return ""
 
 
 def _kept_back(row: Patient, stood: dict[str, str]) -> dict[str, str]:
@@ -216,7 +236,10 @@ def _reasons(run: Import, resource: Resource) -> list[str]:
 @handles("DocumentReference")
 def document_reference(run: Import, read: Read) -> None:
     owner = run.patient_of(read.resource.get("subject"))
-    if run.existing(read) is not None:
+    known: Document | None = run.existing(read)
+    if known is not None:
+        if known.state in (DocumentState.REFUSED, DocumentState.INFECTED):
+            raise NotUsable(f"its file was refused: {known.get_reason_display()}")
         return
     attachment: Resource = next((part["attachment"] for part in read.resource.get("content", [])), {})
     if not attachment.get("data"):
@@ -225,6 +248,8 @@ def document_reference(run: Import, read: Read) -> None:
         content = b64decode(attachment["data"], validate=True)
     except Base64Error:
         raise NotUsable("its file is not base64") from None
+    if formats.content_type(content[:16]) is None:
+        raise NotUsable("its file is refused: it is no PDF, photo or film by its content")
     kind = DOCUMENT_KINDS.get(coding(read.resource.get("type") or {})[1], "chart_note")
     run.remember(read, _upload(run.actor, owner, kind, attachment.get("title") or "record", content), owner)
 
@@ -261,8 +286,12 @@ def human_name(resource: Resource) -> tuple[str, str, str]:
 
 
 def telecom(resource: Resource, system: str) -> str:
+    return next(iter(telecoms(resource, system)), "")
+
+
+def telecoms(resource: Resource, system: str) -> list[str]:
     values = (item.get("value", "") for item in resource.get("telecom", []) if item.get("system") == system)
-    return str(next(values, ""))[: 24 if system != "email" else 254]
+    return [str(value)[: 24 if system != "email" else 254] for value in values if value]
 
 
 def coding(concept: Resource) -> tuple[str, str, str]:

@@ -109,7 +109,8 @@ def begin(
     _refuse_announced(actor, kind, size)
     user = actor if isinstance(actor, User) else None
     with transaction.atomic():
-        _refuse_beyond_quota(user, patient, owner_ref, size)
+        if patient is None or not isinstance(actor, System):  # an import brings what it brings
+            _refuse_beyond_quota(user, patient, owner_ref, size)
         ref = uuid.uuid4()
         return Upload.objects.create(
             ref=ref,

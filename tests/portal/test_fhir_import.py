@@ -412,3 +412,117 @@ def test_another_contact_of_a_known_patient_waits_for_staff(tmp_path):
     assert patient.phone == "+15125550111"
     [change] = ContactChange.objects.filter(patient=patient, state="proposed")
     assert (change.field, change.old_value, change.new_value) == ("phone", "+15125550111", "+15125550199")
+
+
+@pytest.mark.parametrize(
+    ("told", "field", "kept"),
+    [
+        ({"system": "email", "value": "ina@example.org; kim@example.org"}, "email", ""),
+        ({"system": "phone", "value": "555-0142"}, "phone", ""),
+        ({"system": "phone", "value": "ask her son"}, "phone", ""),
+    ],
+)
+def test_a_contact_that_nothing_reaches_is_told_and_not_kept(tmp_path, told, field, kept):
+    report = import_records(ACTOR, paths=put(tmp_path, PATIENT | {"telecom": [told]}))
+    assert report.lines == [
+        f"0.json: Patient/p1: imported without its {field}, which nothing can be sent to; correct it where it comes"
+        " from"
+    ]
+    assert getattr(Patient.objects.get(), field) == kept
+
+
+def test_of_several_contacts_the_first_that_something_reaches_is_kept(tmp_path):
+    numbers = [{"system": "phone", "value": value} for value in ("ask her son", "512-555-0142")]
+    import_records(ACTOR, paths=put(tmp_path, PATIENT | {"telecom": numbers}))
+    assert Patient.objects.get().phone == "512-555-0142"
+
+
+COVERAGE = {
+    "resourceType": "Coverage",
+    "id": "c1",
+    "status": "active",
+    "beneficiary": {"reference": "Patient/p1"},
+    "subscriberId": "M123456789",
+    "payor": [{"display": "Blue Synthetic"}],
+    "period": {"start": "2024-01-01", "end": "2027-12-31"},
+    "class": [
+        {"type": {"coding": [{"code": "group"}]}, "value": "GRP-77"},
+        {"type": {"coding": [{"code": "plan"}]}, "value": "PPO Gold"},
+    ],
+}
+
+
+def benefit(**coverage):
+    """A paid claim with a coverage in it that says next to nothing but ``coverage``."""
+    contained = {
+        "resourceType": "Coverage",
+        "id": "coverage",
+        "status": "cancelled",
+        "beneficiary": {"reference": "Patient/p1"},
+        "payor": [{"display": "Blue Synthetic"}],
+    }
+    return {
+        "resourceType": "ExplanationOfBenefit",
+        "id": "e1",
+        "status": "active",
+        "type": {"text": "claim"},
+        "use": "claim",
+        "patient": {"reference": "Patient/p1"},
+        "created": "2025-01-01",
+        "insurer": {"display": "Blue Synthetic"},
+        "provider": {"display": "A clinic"},
+        "outcome": "complete",
+        "contained": [contained | coverage],
+        "insurance": [{"focal": True, "coverage": {"reference": "#coverage"}}],
+    }
+
+
+def test_a_claim_blanks_nothing_of_the_coverage_that_stands(tmp_path):
+    import_records(ACTOR, paths=put(tmp_path, PATIENT, COVERAGE))
+    stood = Coverage.objects.values().get()
+    others = {"relationship": {"coding": [{"code": "spouse"}]}, "period": {"start": "1999-01-01"}}
+    import_records(ACTOR, paths=put(tmp_path, PATIENT, benefit(**others)))
+    assert Coverage.objects.values().get() == stood
+
+
+def test_a_claim_fills_what_no_coverage_has_said_yet(tmp_path):
+    import_records(ACTOR, paths=put(tmp_path, PATIENT, benefit()))
+    import_records(
+        ACTOR, paths=put(tmp_path, PATIENT, benefit(**{"class": COVERAGE["class"], "status": "active"}))
+    )
+    found = Coverage.objects.get()
+    assert (found.group_number, found.plan_name, found.active) == ("GRP-77", "PPO Gold", False)
+
+
+def reference(key, data):
+    attachment = {"contentType": "text/plain", "title": "note", "data": b64encode(data).decode()}
+    return {
+        "resourceType": "DocumentReference",
+        "id": key,
+        "status": "current",
+        "subject": {"reference": "Patient/p1"},
+        "content": [{"attachment": attachment}],
+    }
+
+
+def test_a_file_of_a_type_that_is_refused_is_told_and_not_begun(tmp_path):
+    report = import_records(ACTOR, paths=put(tmp_path, PATIENT, reference("a", b"Chief complaint")))
+    (line,) = report.lines
+    assert line.startswith("1.json: DocumentReference/a: its file is refused: it is no PDF")
+    assert "document" not in report.added
+    assert not Document.objects.exists()
+
+
+def test_a_file_that_was_refused_since_is_told_at_the_next_import(tmp_path):
+    paths = put(tmp_path, PATIENT, reference("a", b"%PDF-1.4 x"))
+    assert import_records(ACTOR, paths=paths).lines == []
+    Document.objects.update(state="refused", reason="damaged")
+    (line,) = import_records(ACTOR, paths=paths).lines
+    assert line.startswith("1.json: DocumentReference/a: its file was refused: ")
+
+
+def test_an_import_has_no_daily_quota(tmp_path, settings):
+    settings.UPLOADS_PER_DAY = 2
+    many = [reference(f"d{number}", b"%PDF-1.4 x") for number in range(3)]
+    report = import_records(ACTOR, paths=put(tmp_path, PATIENT, *many))
+    assert (report.lines, Document.objects.count()) == ([], 3)
