@@ -22,6 +22,7 @@ urlpatterns = [
     path("chat/<uuid:ref>/uploads/", chat.upload, name="chat-uploads"),
     path("chat/<uuid:ref>/uploads/<uuid:upload_ref>/", chat.upload_chunk, name="chat-upload-chunk"),
     path("chat/<uuid:ref>/uploads/<uuid:upload_ref>/finish/", chat.upload_finish, name="chat-upload-finish"),
+    path("webhooks/sms/", webhooks.sms_in, name="sms-in"),
     path("webhooks/voice/<uuid:ref>/", webhooks.voice, name="voice"),
     path("webhooks/voice/<uuid:ref>/digits/", webhooks.voice_digits, name="voice-digits"),
     path("webhooks/voice/<uuid:ref>/status/", webhooks.voice_status, name="voice-status"),

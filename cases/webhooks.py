@@ -13,9 +13,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from cases import escalation, paging
+from cases import escalation, paging, texts
 from cases.cases import Conflict
+from cases.channels import sms
+from cases.drafts import Refused
 from cases.models import Page
+from config.integrations import sms as messages
 from config.integrations import telephony
 from config.security import audit
 from portal.access import public
@@ -102,3 +105,23 @@ def voice_status(request: HttpRequest, ref: Any) -> HttpResponse:
         return _refused()
     paging.call_ended(_page(request, ref), outcome=request.POST.get("CallStatus", ""))
     return HttpResponse(status=204)
+
+
+@csrf_exempt
+@require_POST
+@public
+def sms_in(request: HttpRequest) -> HttpResponse:
+    """A text that came in: 200 with what to text back, also where it came before (then nothing); 401 not signed or
+    too old; 409 something else under a known id; 413 too long; 422 not to be read; 429 too many of one number.
+    """
+    if len(request.body) > sms.LARGEST:
+        return HttpResponse(status=413)
+    if not messages.is_signed(request.body, request.headers.get("X-SMS-Signature", "")):
+        return _refused()
+    try:
+        words = texts.receive(sms.parse(request.body))
+    except sms.Unreadable:
+        return HttpResponse(status=422)
+    except Refused as refused:
+        return HttpResponse(status=409 if refused.code == "conflict" else 422)
+    return _twiml(messages.text_back(words))

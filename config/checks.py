@@ -32,8 +32,9 @@ SHORTEST = {
     "SECRET_KEY": SHORTEST_SECRET,
     "METRICS_TOKEN": SHORTEST_TOKEN,
     "MAIL_WEBHOOK_SECRET": SHORTEST_TOKEN,
+    "SMS_WEBHOOK_SECRET": SHORTEST_TOKEN,
 }
-PARTNER_SECRETS = ("SMS_TOKEN", "VOICE_TOKEN", "MAIL_WEBHOOK_SECRET")
+PARTNER_SECRETS = ("SMS_TOKEN", "VOICE_TOKEN", "MAIL_WEBHOOK_SECRET", "SMS_WEBHOOK_SECRET")
 HIGHEST_PORT = 65535
 LONGEST_CONNECT_SECONDS = 5
 KEY_BYTES = 32
@@ -328,11 +329,9 @@ def _nothing_missing() -> Iterator[CheckMessage]:
     for name in ("VOICE_ACCOUNT", "VOICE_TOKEN"):
         if settings.VOICE_URL and not getattr(settings, name):
             yield error(name, "is missing; whoever VOICE_URL names knows us and is known by it.", 44)
-    if not settings.MAIL_WEBHOOK_SECRET:
-        yield Warning(
-            "MAIL_WEBHOOK_SECRET: is missing; answers to mails about cases are not taken in.",
-            id="config.W045",
-        )
+    for name, what in (("MAIL_WEBHOOK_SECRET", "e-mail"), ("SMS_WEBHOOK_SECRET", "text message")):
+        if not getattr(settings, name):
+            yield Warning(f"{name}: is missing; what comes by {what} is not taken in.", id="config.W045")
     for name in settings.EMBEDDED:
         yield error(name, "is missing; embedded engines are for the demo and the tests.", 42)
     if settings.DATABASE_OWNER_URL != settings.DATABASE_URL and not settings.AS_OWNER:

@@ -260,6 +260,8 @@ MAIL_WEBHOOK_SECRET = env.secret("MAIL_WEBHOOK_SECRET", "" if PRODUCTION else "d
 SMS_URL = env.address("SMS_URL", "" if PRODUCTION else f"{SANDBOX_URL}/sms")
 SMS_TOKEN = env.secret("SMS_TOKEN", "" if PRODUCTION else "demo-sms-token")
 SMS_FROM = env.text("SMS_FROM", SUPPLIER_PHONE)
+# The company posts texts that come in to /webhooks/sms/.
+SMS_WEBHOOK_SECRET = env.secret("SMS_WEBHOOK_SECRET", "" if PRODUCTION else "demo-sms-webhook-secret")
 # Calls out, in Twilio's REST shape. Without an address nobody is called: pages go by text and e-mail.
 VOICE_URL = env.address("VOICE_URL", "" if PRODUCTION else f"{SANDBOX_URL}/voice")
 VOICE_ACCOUNT = env.text("VOICE_ACCOUNT", "" if PRODUCTION else "ACdemo")

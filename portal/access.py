@@ -143,6 +143,7 @@ PUBLIC = frozenset(
         "cases:chat-upload-chunk",
         "cases:chat-upload-finish",
         "agents:mail-in",
+        "cases:sms-in",
         "cases:voice",
         "cases:voice-digits",
         "cases:voice-status",

@@ -70,6 +70,11 @@ def ask_for_digit(words: str, action_url: str, otherwise: str) -> str:
     return _response(f"{gather}{_said(words)}{_said(words)}</Gather>{_said(otherwise)}<Hangup/>")
 
 
+def text_back(words: str) -> str:
+    """TwiML that has ``words`` texted to whoever wrote; "" says nothing."""
+    return _response(f"<Message>{escape(words)}</Message>" if words else "")
+
+
 def _said(words: str) -> str:
     return f"<Say>{escape(words)}</Say>"
 

@@ -33,7 +33,8 @@ def index(mails: Iterable[Mail], texts: Iterable[Text], portal: str) -> str:
     return page(
         "The outside world",
         f'<p>Nothing leaves this machine. <a href="{escape(portal)}/">The portal</a>, '
-        '<a href="/foreign-site">a web site with the chat on it</a>, <a href="/calls">calls</a>.</p>'
+        '<a href="/foreign-site">a web site with the chat on it</a>, <a href="/calls">calls</a>, '
+        '<a href="/write">write to us</a>.</p>'
         f"<h2>Mail</h2>{table(('When', 'To', 'Subject'), letters)}"
         f"<h2>Texts</h2>{table(('When', 'To', 'Text'), notes)}",
     )
@@ -87,3 +88,18 @@ def _hand(call: Call) -> str:
         f'value="{digits}"><button>{words}</button></form>'
         for act, words, digits in acts
     )
+
+
+def write() -> str:
+    """Where a customer writes from."""
+    return page(
+        "Write to us",
+        '<h2>A text message</h2><form method="post" action="/write/text">'
+        '<p><label>From <input name="From" value="+15125550143" required></label></p>'
+        '<p><label>Text <textarea name="Body" required></textarea></label></p><button>Send</button></form>',
+    )
+
+
+def written(status: int, words: str) -> str:
+    told = f"<p>Answered with {status}.</p>" + (f"<p>{escape(words)}</p>" if words else "")
+    return page("Written", f'{told}<p><a href="/write">Again</a>, <a href="/">all that came</a>.</p>')

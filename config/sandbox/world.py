@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from config import env
 from config.sandbox import pages
+from config.sandbox.inward import Back, Inward
 from config.sandbox.post import PostOffice
 from config.sandbox.telephone import OUTCOMES, Exchange
 
@@ -28,9 +29,12 @@ SMTP_PORT = env.number("SANDBOX_SMTP_PORT", env.number("SANDBOX_PORT", PORT + 1)
 SMS_TOKEN = env.secret("SMS_TOKEN", "demo-sms-token")
 VOICE_ACCOUNT = env.text("VOICE_ACCOUNT", "ACdemo")
 VOICE_TOKEN = env.secret("VOICE_TOKEN", "demo-voice-token")
+SMS_FROM = env.text("SMS_FROM", "+15125550100")
+SMS_WEBHOOK_SECRET = env.secret("SMS_WEBHOOK_SECRET", "demo-sms-webhook-secret")
 
 office = PostOffice()
 exchange = Exchange(VOICE_ACCOUNT, VOICE_TOKEN)
+inward = Inward(PUBLIC_URL, SMS_WEBHOOK_SECRET)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +75,7 @@ async def _send(send: Send, status: int, kind: str, body: bytes) -> None:
 
 
 async def _pick_up(scope: Scope, body: bytes) -> Answer | None:
-    """A hand on the page of calls: ``POST /calls/<sid>/answer`` with a key, or how it ended instead."""
+    """A hand on a page: ``POST /calls/<sid>/answer`` with a key, or how it ended instead; ``POST /write/text``."""
     match scope["method"], [part for part in scope["path"].split("/") if part]:
         case "POST", ["calls", sid, act] if call := exchange.call(sid):
             if act == "answer":
@@ -79,7 +83,19 @@ async def _pick_up(scope: Scope, body: bytes) -> Answer | None:
             elif act in OUTCOMES:
                 await exchange.end(call, act)
             return 200, HTML, pages.calls(exchange.calls)
+        case "POST", ["write", "text"]:
+            back = await _text_in(dict(parse_qsl(body.decode())))
+            return 200, HTML, pages.written(back.status, back.words)
     return None
+
+
+async def _text_in(fields: dict[str, str]) -> Back:
+    """Somebody texts us; what comes back is in their inbox."""
+    sender = fields.get("From", "")
+    back = await inward.text(sender, SMS_FROM, fields.get("Body", ""))
+    if back.words:
+        office.take_text({"From": SMS_FROM, "To": sender, "Body": back.words}, "")
+    return back
 
 
 def answer(scope: Scope, body: bytes) -> Answer:
@@ -105,6 +121,8 @@ def answer(scope: Scope, body: bytes) -> Answer:
             return (200, HTML, pages.mail(mail)) if mail else _nothing()
         case ["carriers", carrier, "track", number]:
             return 200, HTML, pages.tracking(carrier, number)
+        case ["write"]:
+            return 200, HTML, pages.write()
         case ["foreign-site"]:
             return 200, HTML, pages.foreign_site(PUBLIC_URL)
     return _nothing()

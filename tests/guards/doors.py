@@ -109,6 +109,7 @@ URLS: dict[str, set[str] | str] = {
     "cases:chat-upload-finish": PUBLIC,
     # the telephone company's signature is asked for
     "agents:mail-in": PUBLIC,  # signed by the provider
+    "cases:sms-in": PUBLIC,
     "cases:voice": PUBLIC,
     "cases:voice-digits": PUBLIC,
     "cases:voice-status": PUBLIC,
@@ -275,6 +276,7 @@ WITHOUT_CSRF_TOKEN = {
     "cases:chat-uploads",
     "cases:chat-upload-chunk",
     "cases:chat-upload-finish",
+    "cases:sms-in",
     "cases:voice",
     "cases:voice-digits",
     "cases:voice-status",
