@@ -19,10 +19,10 @@ from django.utils import timezone
 from agents import floor
 from agents.models import AgentCapacity, AgentPresence, RoutingRules
 from agents.signals import presence_changed
-from cases import cases, conversations
+from cases import cases, clock_alarms, conversations, telling
 from cases.models import Case, Conversation
 from portal import sessions
-from portal.access import STAFF_REALM, System, require
+from portal.access import PERMISSIONS, STAFF_REALM, System, require
 from portal.models import User
 
 SWEEPER = System("presence sweep")
@@ -156,11 +156,19 @@ def leave(user_id: int) -> None:
 
 
 def release_cases(owned: QuerySet[Case]) -> int:
-    """Put open cases back where everybody sees them."""
+    """Put open cases back where everybody sees them, and tell those who lead there."""
     found = list(owned.exclude(state="closed").order_by("pk")[:AT_ONCE])
     for case in found:
-        cases.release(SWEEPER, case=case, held_by=case.owner_id)
+        with transaction.atomic():
+            if cases.release(SWEEPER, case=case, held_by=case.owner_id).owner_id is None:
+                telling.tell(clock_alarms.leads_of(case), case_id=case.pk, kind="released")
     return len(found)
+
+
+def _gone() -> QuerySet[User]:
+    """Staff who work on cases no more: their account is closed, or no role of theirs that does is in force."""
+    here = User.objects.holding(PERMISSIONS["cases.work"])
+    return User.objects.filter(realm=STAFF_REALM).exclude(pk__in=here.order_by().values("pk"))
 
 
 def sweep() -> int:
@@ -169,14 +177,14 @@ def sweep() -> int:
     Doing it twice, or by halves, does no harm: each run looks at what stands there.
     """
     now, rules = timezone.now(), floor.rules()
-    gone = _silent(HERE, now, rules.offline_after)
-    changed = _put(gone, now, state="offline", put_away_from="")
+    silent = _silent(HERE, now, rules.offline_after)
+    changed = _put(silent, now, state="offline", put_away_from="")
     changed += _put(_silent(AT_THE_DESK, now, rules.away_after), now, state="away", put_away_from=F("state"))
     changed += _put(_idle(now, rules), now, state="away", put_away_from="")
     left = User.objects.filter(presence__state="offline")
-    closed = User.objects.filter(realm=STAFF_REALM, is_active=False)
-    changed += hand_back(SWEEPER, served_by(left)) + hand_back(SWEEPER, served_by(closed))
-    return changed + release_cases(Case.objects.filter(owner__in=closed))
+    gone = _gone()
+    changed += release_cases(Case.objects.filter(owner__in=gone))
+    return changed + hand_back(SWEEPER, served_by(left)) + hand_back(SWEEPER, served_by(gone))
 
 
 def _silent(states: tuple[str, ...], now: datetime, seconds: int) -> QuerySet[AgentPresence]:

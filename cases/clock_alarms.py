@@ -36,6 +36,12 @@ def ring_uncounted(alarms: list[ClockEvent]) -> None:
         _note(cases[alarm.case_id], alarm, "uncounted")
 
 
+def leads_of(case: Case) -> list[int]:
+    """Ids of those who lead the team of a case; of all who lead, where it has none or nobody leads it."""
+    found = _leads({case.team_id} if case.team_id else set())
+    return found.get(case.team_id, found[None])
+
+
 def _note(case: Case, alarm: ClockEvent, what: str) -> None:
     from cases import cases as rules  # which turn the clocks
 

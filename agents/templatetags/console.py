@@ -59,6 +59,10 @@ NOTICE_ICONS = {
     "escalated": "trending-up",
     "acknowledged": "check-check",
     "clock": "timer",
+    "released": "undo-2",
+    "callback": "phone-missed",
+    "unsent": "mail-x",
+    "next_contact": "calendar-clock",
 }
 DOCUMENT_TONES = {
     "ready": "good",

@@ -230,6 +230,11 @@ class Case(models.Model):
             ),
             models.Index(fields=["-closed_at", "-id"], condition=Q(state="closed"), name="closed_cases"),
             models.Index(
+                fields=["next_contact_on", "id"],
+                condition=Q(state="closed", next_contact_on__isnull=False),
+                name="cases_to_contact_again",
+            ),
+            models.Index(
                 fields=["next_due_at", "id"],
                 condition=~Q(state="closed"),
                 name="cases_by_next_breach",

@@ -171,6 +171,10 @@ class Notification(models.Model):
         ("acknowledged", _("Acknowledged")),
         ("clock", _("Clock")),
         ("low_score", _("A customer gave a low score")),
+        ("released", _("Its owner works here no more")),
+        ("callback", _("A promised call was not made")),
+        ("unsent", _("A reply did not go out")),
+        ("next_contact", _("The day of the next contact")),
     ]
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications")

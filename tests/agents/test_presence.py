@@ -12,8 +12,8 @@ from agents.models import AgentPresence, RoutingRules
 from agents.tasks import sweep_presence
 from cases import conversations
 from cases.cases import Conflict
-from cases.models import Case, Conversation
-from portal.models import User, UserSession
+from cases.models import Case, Conversation, Notification
+from portal.models import RoleGrant, User, UserSession
 from tests.factories import CaseFactory, ConversationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -203,3 +203,27 @@ def test_what_a_colleague_took_meanwhile_is_not_put_back(monkeypatch: pytest.Mon
     second.refresh_from_db()
     assert (first.state, first.agent, first.case.owner) == ("queued", None, None)
     assert (second.state, second.agent, second.case.owner) == ("open", colleague, colleague)
+
+
+@pytest.mark.parametrize("how", ["ran out", "taken", "another", "closed"])
+def test_who_lost_the_role_keeps_neither_chat_nor_case_and_their_lead_hears(how: str) -> None:
+    """Whatever ended it: nobody else would answer, and what is snoozed would wake to nobody."""
+    lead, agent = UserFactory(roles=["lead"]), agent_who("offline")
+    chat, snoozed = chat_of(agent), CaseFactory(owner=agent, state="open")
+    Case.objects.filter(pk=snoozed.pk).update(snoozed_until=timezone.now() + timedelta(days=2))
+    grants = RoleGrant.objects.filter(user=agent)
+    if how == "closed":
+        User.objects.filter(pk=agent.pk).update(is_active=False)
+    elif how == "ran out":
+        grants.update(expires_at=timezone.now() - timedelta(minutes=1))
+    else:
+        grants.delete()
+    if how == "another":
+        RoleGrant.objects.create(user=agent, role="warehouse")
+    sweep_presence()
+    chat.refresh_from_db()
+    assert (chat.state, chat.agent) == ("queued", None)
+    assert not Case.objects.filter(owner=agent).exists()
+    told = Notification.objects.filter(user=lead, kind="released")
+    assert set(told.values_list("case", flat=True)) == {chat.case_id, snoozed.pk}
+    assert sweep_presence() == 0
