@@ -1,13 +1,12 @@
 """The portal's background work. Tasks carry ids alone, and each can run twice without harm."""
 
-import logging
-
+import structlog
 from celery import shared_task
 
 from config.security import throttle
 from portal import access_trail, account_mail, duplicates, inspection, my_data, retention
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 LONGEST_QUEUED = 300  # seconds; the sweep asks again, and files that wait for hours must not hold up the mail
 LONGEST_PROOF = 4 * 3600  # seconds: years of entries, read once
@@ -82,7 +81,7 @@ def seal_trail() -> int:
     try:
         return access_trail.seal()
     except access_trail.TrailBroken as broken:
-        logger.critical("The access trail is broken and is not sealed: %s", broken)
+        log.critical("The access trail is broken and is not sealed.", outcome=str(broken))
         raise
 
 
@@ -91,7 +90,7 @@ def prove_trail() -> int:
     """Prove the whole trail as ``verify_trail`` does. Gives how many entries; each finding is an alarm."""
     proof = access_trail.verify()
     for finding in proof.findings:
-        logger.critical("The access trail is broken: %s", finding)
+        log.critical("The access trail is broken.", outcome=finding)
     return proof.entries
 
 

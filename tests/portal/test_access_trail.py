@@ -1,5 +1,6 @@
 """The access trail proves itself (R-SEC-2), and tells patients who saw their record (R-SEC-4)."""
 
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from django.utils.translation import override
 
-from config import embedded
+from config import embedded, logs
 from config.security import audit, crypto
 from config.security.fields import seal_text
 from portal import access_trail, seals
@@ -651,7 +652,20 @@ def test_the_task_seals():
     assert not TrailQueue.objects.exists()
 
 
-def test_the_task_tells_loudly_of_a_broken_trail_and_keeps_what_waits(owner, caplog):
+@pytest.fixture
+def alarms(capsys):
+    """What a production process writes at its loudest, with what it found."""
+    logs.configure("production", "INFO")
+
+    def read():
+        lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+        return [(line["event"], line["outcome"]) for line in lines if line["level"] == "critical"]
+
+    yield read
+    logs.configure("test", "INFO")
+
+
+def test_the_task_tells_loudly_of_a_broken_trail_and_keeps_what_waits(owner, alarms):
     from portal.tasks import seal_trail
 
     sealed_trail(1)
@@ -659,19 +673,23 @@ def test_the_task_tells_loudly_of_a_broken_trail_and_keeps_what_waits(owner, cap
     told(1)
     with pytest.raises(access_trail.TrailBroken):
         seal_trail()
-    assert "The access trail is broken and is not sealed: Seal 1 was written anew" in caplog.text
+    ((said, found),) = alarms()
+    assert said == "The access trail is broken and is not sealed."
+    assert found == "Seal 1 was written anew: its signature is not ours."
     assert TrailQueue.objects.count() == 1
 
 
-def test_the_daily_proof_tells_loudly_of_what_was_changed(owner, caplog):
+def test_the_daily_proof_tells_loudly_of_what_was_changed(owner, alarms):
     from portal.tasks import prove_trail
 
     sealed_trail(2)
     assert prove_trail() == 2
-    assert not caplog.records
+    assert not alarms()
     owner.execute("UPDATE portal_accessentry SET what = 'changed'")
     prove_trail()
-    assert "The access trail is broken: Entry " in caplog.text
+    found = alarms()
+    assert {said for said, _what in found} == {"The access trail is broken."}
+    assert found[0][1].startswith("Entry ")
 
 
 # --- who saw my record --------------------------------------------------------------------------------
