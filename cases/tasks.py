@@ -6,6 +6,7 @@ from cases import (
     attainment,
     callbacks,
     canned,
+    complaint_reminders,
     escalation,
     incident_runs,
     notices,
@@ -28,6 +29,7 @@ SCHEDULE = {
     "cases.tasks.climb_escalations": 15,
     "cases.tasks.climb_forgotten": 300,
     "cases.tasks.warn_of_gaps": 3600,
+    "cases.tasks.remind_of_complaints": 3600,
     "cases.tasks.work_incidents": 30,
 }
 PARTNERS = {
@@ -35,6 +37,7 @@ PARTNERS = {
     "cases.tasks.send_due_notices",
     "cases.tasks.send_due_surveys",
     "cases.tasks.warn_of_gaps",
+    "cases.tasks.remind_of_complaints",
 }
 
 
@@ -96,6 +99,12 @@ def climb_forgotten() -> int:
 def warn_of_gaps() -> int:
     """Once a day, by mail: when nobody will be on duty. Gives how many were told."""
     return rota_warnings.tell()
+
+
+@shared_task(name="cases.tasks.remind_of_complaints")
+def remind_of_complaints() -> int:
+    """Once a day, by mail: complaints without a case whose days run out. Gives how many were told."""
+    return complaint_reminders.remind()
 
 
 @shared_task(name="cases.tasks.look_at_clocks")

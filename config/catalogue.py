@@ -32,6 +32,7 @@ STAFF_MODULES = frozenset(
         "cases/canned.py",
         "cases/chain_check.py",
         "cases/clock_words.py",
+        "cases/complaint_reminders.py",
         "cases/complaints.py",
         "cases/defaults/escalation.py",
         "cases/duty.py",
