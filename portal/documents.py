@@ -22,7 +22,8 @@ from portal.inspection import Digesting
 from portal.models import Document, Order, Patient, Upload
 from portal.models.documents import DocumentKind, DocumentState
 from portal.owners import OWNERS
-from portal.uploads import abandon, add_chunk, clean_filename, remove_parts, vault
+from portal.parts import remove_parts, vault
+from portal.uploads import abandon, add_chunk, clean_filename
 from portal.uploads import begin as begin_upload
 from portal.uploads import find as find_upload
 from portal.uploads import finish as finish_upload

@@ -14,7 +14,7 @@ from config.security.streams import Damaged
 from portal.documents import names_of
 from portal.models import Document, Upload
 from portal.models.documents import UNCHECKED, UploadState
-from portal.uploads import part_names, vault
+from portal.parts import part_names, vault
 
 Named = Callable[[Any], Iterable[str]]
 

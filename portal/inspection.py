@@ -34,7 +34,8 @@ from portal import films, formats, signals
 from portal.access import System
 from portal.models import Document, Upload
 from portal.models.documents import DocumentKind, DocumentState, Refusal, UploadState
-from portal.uploads import MEGABYTE, Arrived, Closed, abandon, remove_parts, vault
+from portal.parts import Arrived, remove_parts, vault
+from portal.uploads import MEGABYTE, Closed, abandon
 
 log = structlog.get_logger(__name__)
 

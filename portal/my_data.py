@@ -25,7 +25,7 @@ from portal import account_mail, documents, signals
 from portal.access import System, require
 from portal.models import DataExport, Document, Patient
 from portal.models.documents import DocumentKind
-from portal.uploads import vault
+from portal.parts import vault
 
 KEPT = timedelta(days=7)
 GIVEN_UP_AFTER = timedelta(hours=1)

@@ -8,30 +8,28 @@ session it began in: the same person goes on where it stopped.
 import re
 import unicodedata
 import uuid
-from bisect import bisect
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
+from math import ceil
 from pathlib import PurePosixPath
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from config import health
-from config.security.storage import StorageFull, Vault
-from config.security.streams import Damaged, InPieces
+from config.security.storage import StorageFull
+from config.security.throttle import Limit, TooMany, take
 from portal import owners
 from portal.access import STAFF_REALM, System, allowed, require
 from portal.formats import EXTENSIONS
 from portal.models import Document, Order, Patient, Upload, User
 from portal.models.documents import DocumentKind, DocumentState, Refusal, UploadState
+from portal.parts import part_name, remove_parts, vault
 
 MEGABYTE = 1024 * 1024
 CHUNK_MOST = 2 * MEGABYTE
@@ -39,6 +37,8 @@ CHUNK_LEAST = 16 * 1024  # but for the last: a file of single bytes would be as 
 LARGEST = {DocumentKind.VIDEO: 500 * MEGABYTE}
 LARGEST_OTHERWISE = 25 * MEGABYTE
 FROM_A_GUEST = (20, 100 * MEGABYTE)  # files and bytes a day, of somebody nobody knows
+# Of all guests at one address: a clinic's or an office's, too. Chats cost nothing, so a guest may be many.
+FROM_AN_ADDRESS = Limit("megabytes from guests", 300, 24 * 3600)
 LIFETIME = timedelta(days=2)
 OPEN_AT_ONCE = 20
 NOT_FROM_CUSTOMERS = {DocumentKind.EXPORT, DocumentKind.TRANSCRIPT, DocumentKind.DELIVERY_PROOF}
@@ -97,8 +97,9 @@ def begin(
     owner_ref: str = "",
     order: Order | None = None,
     purpose: str = "",
+    address: str = "",
 ) -> Upload:
-    """Take up a file of ``size`` bytes for a patient or for what ``owner_ref`` names.
+    """Take up a file of ``size`` bytes for a patient or for what ``owner_ref`` names; a guest's from ``address``.
 
     Raises UploadRefused with what to tell the person, PermissionDenied where it is not theirs to send,
     Order.DoesNotExist where the order is not that patient's.
@@ -111,6 +112,8 @@ def begin(
     with transaction.atomic():
         if patient is None or not isinstance(actor, System):  # an import brings what it brings
             _refuse_beyond_quota(user, patient, owner_ref, size)
+        if user is None and patient is None and not isinstance(actor, System):
+            _refuse_beyond_address(address, size)
         ref = uuid.uuid4()
         return Upload.objects.create(
             ref=ref,
@@ -212,76 +215,6 @@ def clean_filename(name: str) -> str:
     return path.name[: len(path.name) - len(path.suffix)][: LONGEST_NAME - len(suffix)].strip() + suffix
 
 
-def vault() -> Vault:
-    """The storage of documents."""
-    return default_storage  # type: ignore[return-value]
-
-
-def part_names(upload: Upload) -> Iterator[str]:
-    """The stored chunks in order."""
-    return (part.name for part in _parts(upload))
-
-
-def part_name(upload: Upload, offset: int) -> str:
-    return f"{upload.part_folder}/{offset:012d}"
-
-
-def remove_parts(upload: Upload) -> None:
-    """Remove every chunk, one that was written but never counted included."""
-    offset = 0
-    while offset <= upload.received and default_storage.exists(name := part_name(upload, offset)):
-        size = default_storage.size(name)
-        default_storage.delete(name)
-        offset += max(size, 1)
-    folder = getattr(default_storage, "path", None)
-    if folder and default_storage.exists(upload.part_folder):
-        default_storage.delete(upload.part_folder)
-
-
-@dataclass
-class _Part:
-    start: int
-    stop: int
-    name: str
-
-
-def _parts(upload: Upload) -> Iterator[_Part]:
-    """Each chunk's length tells where the next begins. Raises NotStored, Damaged."""
-    offset = 0
-    while offset < upload.received:
-        name = part_name(upload, offset)
-        size = default_storage.size(name)
-        if not size:
-            raise Damaged("A part of an upload is empty.")
-        yield _Part(offset, offset + size, name)
-        offset += size
-
-
-class Arrived(InPieces):
-    """The chunks of an upload as one seekable stream."""
-
-    def __init__(self, upload: Upload) -> None:
-        self.parts = list(_parts(upload))
-        self.size = self.parts[-1].stop if self.parts else 0
-        self.held = _Part(0, 0, "")
-        self.bytes = b""
-
-    def piece(self, limit: int) -> bytes | memoryview:
-        if self.position >= self.size:
-            return b""
-        if not self.held.start <= self.position < self.held.stop:
-            self._hold(self.parts[bisect(self.parts, self.position, key=lambda part: part.start) - 1])
-        start = self.position - self.held.start
-        piece = memoryview(self.bytes)[start : start + limit]
-        self.position += len(piece)
-        return piece
-
-    def _hold(self, part: _Part) -> None:
-        with vault().open_reader(part.name) as reader:
-            self.bytes = reader.read()
-        self.held = part
-
-
 def _require_owner(actor: Any, patient: Patient | None, owner_ref: str) -> None:
     if patient is None:
         if not isinstance(actor, System) and not owners.reaches(actor, owner_ref):
@@ -318,6 +251,16 @@ def _refuse_beyond_quota(user: User | None, patient: Patient | None, owner_ref: 
         raise QuotaUsed(
             _("That is all we can take today. Please go on tomorrow, or call us."), retry_after=3600
         )
+
+
+def _refuse_beyond_address(address: str, size: int) -> None:
+    try:
+        take((FROM_AN_ADDRESS, address), times=ceil(size / MEGABYTE))
+    except TooMany as wait:
+        raise QuotaUsed(
+            _("That is all we can take today. Please go on tomorrow, or call us."),
+            retry_after=wait.retry_after,
+        ) from None
 
 
 def _one_at_a_time(what: str) -> None:

@@ -264,6 +264,7 @@ def upload(request: HttpRequest, ref: uuid.UUID) -> HttpResponseBase:
         filename=told["filename"],
         size=told["size"],
         declared_type=str(told.get("type") or ""),
+        address=request.META.get("REMOTE_ADDR", ""),
         **_owner(actor, conversation),
     )
     return JsonResponse(uploading.progress(begun), status=201)

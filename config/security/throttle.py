@@ -42,15 +42,18 @@ class TooMany(Exception):
         self.retry_after = retry_after
 
 
-def take(*limits: tuple[Limit, object]) -> list[int]:
-    """Count one try against each limit, or raise TooMany and count none. Gives what ``give_back`` wants."""
+def take(*limits: tuple[Limit, object], times: int = 1) -> list[int]:
+    """Count one try (or so many at once) against each limit, or raise TooMany and count none. Gives what
+    ``give_back`` wants.
+    """
     buckets = {limit.bucket(value): limit for limit, value in limits}
     with transaction.atomic():
         _line_up(buckets)
-        waits = [_wait(bucket, limit) for bucket, limit in buckets.items()]
+        waits = [_wait(bucket, limit, times) for bucket, limit in buckets.items()]
         if longest := max(waits):
             raise TooMany(longest)
-        rows = Attempt.objects.bulk_create([Attempt(bucket=bucket, at=timezone.now()) for bucket in buckets])
+        now = timezone.now()
+        rows = Attempt.objects.bulk_create(Attempt(bucket=bucket, at=now) for bucket in list(buckets) * times)
     if random.random() * SWEEP_ONE_IN < 1:  # noqa: S311 - only spreads the sweeping
         sweep()
     return [row.pk for row in rows]
@@ -86,11 +89,13 @@ def _line_up(buckets: Iterable[str]) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
 
 
-def _wait(bucket: str, limit: Limit) -> int:
-    """Seconds until one more try fits in the window; 0 where it fits now."""
+def _wait(bucket: str, limit: Limit, times: int = 1) -> int:
+    """Seconds until so many more tries fit in the window; 0 where they fit now."""
     now = timezone.now()
     within = Attempt.objects.filter(bucket=bucket, at__gt=now - timedelta(seconds=limit.seconds))
     newest = list(within.order_by("-at").values_list("at", flat=True)[: limit.tries])
-    if len(newest) < limit.tries:
+    room = limit.tries - times
+    if len(newest) <= room:
         return 0
-    return max(1, ceil((newest[-1] + timedelta(seconds=limit.seconds) - now).total_seconds()))
+    last = newest[room] if room >= 0 else now
+    return max(1, ceil((last + timedelta(seconds=limit.seconds) - now).total_seconds()))

@@ -203,6 +203,20 @@ def test_the_http_way_needs_no_valkey(tmp_path: Path) -> None:
             assert two.wait("message.new", seq=2)
 
 
+def test_guests_of_one_address_share_what_it_may_send_in_a_day(server: Server) -> None:
+    """Many chats are no way to fill the disk."""
+    largest = {"filename": "card.jpg", "size": 25 * 1024 * 1024}
+    answers = []
+    for _ in range(4):
+        chat = Chat.begin(server)
+        for _ in range(4):
+            answers.append(ask(server, "POST", f"/chat/{chat.id}/uploads", largest, ticket=chat.ticket))
+    assert [status for status, *_ in answers] == [201] * 12 + [429] * 4
+    _, told, headers = answers[-1]
+    assert told["error"]["code"] == "quota"
+    assert int(headers["Retry-After"]) > 23 * 3600
+
+
 def test_a_file_goes_through_the_pipeline(server: Server) -> None:
     """R-CHAT-5: begun, sent in parts, finished, and then part of a message."""
     chat = Chat.begin(server)

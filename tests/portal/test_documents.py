@@ -22,7 +22,7 @@ from config.integrations import scanner
 from config.integrations.scanner import EICAR, NotScanned, Verdict
 from config.security import audit
 from config.security.storage import EncryptedFileSystemStorage, NotStored, StorageFull
-from portal import documents, formats, inspection, owners, signals, uploads
+from portal import documents, formats, inspection, owners, parts, signals, uploads
 from portal.access import System
 from portal.documents import NotReadable
 from portal.levels import NotVerified
@@ -489,7 +489,7 @@ def test_a_file_that_kills_every_worker_is_refused_in_the_end(patient: Patient) 
 
 def test_a_part_that_was_changed_at_rest_is_not_passed_on(patient: Patient) -> None:
     document = arrive(patient, files.picture())
-    place = Path(default_storage.path(uploads.part_name(document.upload, 0)))
+    place = Path(default_storage.path(parts.part_name(document.upload, 0)))
     with place.open("r+b") as part:
         part.seek(600)
         part.write(b"changed")
@@ -511,7 +511,7 @@ def no_room(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.timeout(30)
 def test_a_part_that_became_empty_is_not_read_for_ever(patient: Patient) -> None:
     document = arrive(patient, files.picture())
-    uploads.vault().put(uploads.part_name(document.upload, 0), BytesIO(b""))
+    uploads.vault().put(parts.part_name(document.upload, 0), BytesIO(b""))
     assert inspection.process(document.pk) == "refused"
     document.refresh_from_db()
     assert document.reason == "changed"
@@ -519,7 +519,7 @@ def test_a_part_that_became_empty_is_not_read_for_ever(patient: Patient) -> None
 
 def test_a_lost_part_is_looked_for_again_and_given_up_in_the_end(patient: Patient) -> None:
     document = arrive(patient, files.picture())
-    place = Path(default_storage.path(uploads.part_name(document.upload, 0)))
+    place = Path(default_storage.path(parts.part_name(document.upload, 0)))
     kept = place.read_bytes()
     place.unlink()
     for _ in range(inspection.ATTEMPTS_MOST - 1):
@@ -529,7 +529,7 @@ def test_a_lost_part_is_looked_for_again_and_given_up_in_the_end(patient: Patien
     place.write_bytes(kept)
     assert inspection.process(document.pk) == "ready"
     other = arrive(patient, files.picture())
-    Path(default_storage.path(uploads.part_name(other.upload, 0))).unlink()
+    Path(default_storage.path(parts.part_name(other.upload, 0))).unlink()
     for _ in range(inspection.ATTEMPTS_MOST):
         with pytest.raises(NotStored):
             inspection.process(other.pk)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.security import rotation
-from portal import documents, inspection, uploads
+from portal import documents, inspection, parts, uploads
 from portal.access import System
 from portal.file_keys import FileKeys
 from portal.models import Document, Patient
@@ -63,7 +63,7 @@ def test_every_file_and_every_part_moves_to_the_newest_key(patient: Patient, set
     vault = uploads.vault()
     for number, document in enumerate(files):
         assert vault.open_reader(document.storage_name).read() == b"file %d" % number
-    assert vault.open_reader(uploads.part_name(upload, 0)).read() == bytes(20_000)
+    assert vault.open_reader(parts.part_name(upload, 0)).read() == bytes(20_000)
 
 
 def test_a_file_that_no_key_opens_is_named_and_the_rest_goes_on(
@@ -113,8 +113,8 @@ def finished(patient: Patient, data: bytes) -> Document:
 
 def test_parts_that_are_gone_are_named_and_stop_nothing(patient: Patient, settings, tmp_path: Path) -> None:
     lost, good = finished(patient, picture()), finished(patient, picture())
-    (tmp_path / uploads.part_name(lost.upload, 0)).unlink()
+    (tmp_path / parts.part_name(lost.upload, 0)).unlink()
     settings.MASTER_KEYS = f"{NEXT},{settings.MASTER_KEYS}"
     assert rotate() == (1, [f"portal.Document {lost.pk}"])
     assert FileKeys().keys() == {"next": 1}
-    assert uploads.Arrived(good.upload).read()
+    assert parts.Arrived(good.upload).read()

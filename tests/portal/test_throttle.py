@@ -52,6 +52,18 @@ def test_right_password_from_another_address_works_at_once(user):
     assert try_password(user.email, PASSWORD, "10.2.2.2").status_code == 302
 
 
+def test_several_tries_at_once_fit_or_none_is_counted():
+    throttle.take((THREE, "x"), times=2)
+    with pytest.raises(TooMany) as refusal:
+        throttle.take((THREE, "x"), times=2)
+    assert 50 < refusal.value.retry_after <= 60
+    throttle.take((THREE, "x"))
+    with pytest.raises(TooMany):
+        throttle.take((THREE, "y"), times=4)
+    with time_machine.travel(timezone.now() + timedelta(seconds=refusal.value.retry_after + 1)):
+        throttle.take((THREE, "x"), times=2)
+
+
 def test_many_addresses_are_limited_by_account(user):
     limit = sign_in.PER_ACCOUNT
     for _ in range(limit.tries):

@@ -13,7 +13,8 @@ from django.db import connection
 from django.utils import timezone
 
 from config.security import storage
-from portal import caregivers, inspection, owners, uploads
+from config.security.throttle import Limit
+from portal import caregivers, inspection, owners, parts, uploads
 from portal.access import System
 from portal.models import Caregiver, Document, Order, Patient, Upload, User
 from portal.uploads import CHUNK_MOST, Closed, NoRoom, OutOfStep, QuotaUsed, TooLarge, UploadRefused
@@ -52,7 +53,7 @@ def send(actor: Any, upload: Upload, data: bytes, step: int = CHUNK_MOST) -> Upl
 
 def arrived(upload: Upload) -> bytes:
     upload.refresh_from_db()
-    return uploads.Arrived(upload).read()
+    return parts.Arrived(upload).read()
 
 
 def test_chunks_arrive_as_they_were_sent(patient: Patient, user: User) -> None:
@@ -66,7 +67,7 @@ def test_chunks_arrive_as_they_were_sent(patient: Patient, user: User) -> None:
 def test_what_arrived_can_be_read_from_anywhere(patient: Patient, user: User) -> None:
     data = picture(size=(900, 700))
     upload = send(user, begin(patient, len(data)), data, 32 * KIB)
-    file = uploads.Arrived(upload)
+    file = parts.Arrived(upload)
     file.seek(40 * KIB)
     assert file.read(60 * KIB) == data[40 * KIB : 100 * KIB]
     file.seek(-5, 2)
@@ -164,7 +165,7 @@ def test_a_chunk_that_was_written_but_never_counted_is_removed_too(
 ) -> None:
     upload = send(user, begin(patient, 60 * KIB), bytes(20 * KIB))
     uploads._store_chunk(upload, bytes(20 * KIB))
-    uploads.remove_parts(upload)
+    parts.remove_parts(upload)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -346,6 +347,27 @@ def test_guests_may_send_less_than_those_we_know(monkeypatch) -> None:
         from_guest(1)
 
 
+def test_guests_at_one_address_share_a_days_bytes(monkeypatch, patient: Patient) -> None:
+    """A chat costs nothing, so one who wants to fill our disk opens many."""
+    monkeypatch.setitem(owners.OWNERS, "conversation", lambda actor, ref: True)
+    monkeypatch.setattr(uploads, "FROM_AN_ADDRESS", Limit("test", 30, 24 * 3600))
+
+    def from_guest(chat: int, megabytes: float, address: str = "10.1.1.1") -> Upload:
+        owner, size = f"conversation:{chat}", int(megabytes * uploads.MEGABYTE)
+        return uploads.begin(Guest(), kind="other", filename="a", size=size, owner_ref=owner, address=address)
+
+    from_guest(1, 20)
+    with pytest.raises(QuotaUsed) as refusal:
+        from_guest(2, 10.1)
+    assert refusal.value.retry_after > 23 * 3600
+    assert Upload.objects.count() == 1
+    from_guest(3, 9.5)
+    with pytest.raises(QuotaUsed):
+        from_guest(4, 0.1)
+    from_guest(4, 20, "10.2.2.2")
+    begin(patient, 20 * uploads.MEGABYTE, address="10.1.1.1")
+
+
 def test_so_many_files_are_under_way_at_once(patient: Patient) -> None:
     for _ in range(uploads.OPEN_AT_ONCE):
         begin(patient, 100)
@@ -465,6 +487,6 @@ def test_uploads_nobody_finished_are_cleared_away(
     with django_capture_on_commit_callbacks(execute=True):
         assert inspection.sweep()["expired"] == 1
     assert uploads.find(System("test"), stale.ref).state == "abandoned"
-    assert not default_storage.exists(uploads.part_name(stale, 0))
-    assert default_storage.exists(uploads.part_name(fresh, 0))
+    assert not default_storage.exists(parts.part_name(stale, 0))
+    assert default_storage.exists(parts.part_name(fresh, 0))
     assert Document.objects.count() == 0
