@@ -7,16 +7,19 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases import belongings, calendars, cases
+from cases import answering, belongings, calendars, cases, clock_alarms, escalation, telling
 from cases.models import Callback, CallbackRules, Case
+from config.sweeps import each
 from portal.access import System, require
 
 SWEEPER = System("callbacks")
 FARTHEST = timedelta(days=30)
 AT_ONCE = 100
+MOST_SLOTS = 200
 ONE_SLOT = "SELECT pg_advisory_xact_lock(hashtext('callback slots'), %s)"
 
 
@@ -60,10 +63,18 @@ def _refuse_slot(starts_at: datetime, figures: CallbackRules) -> None:
     hours = calendars.supplier()
     if calendars.between(hours, starts_at, ends_at) < figures.slot_minutes:
         raise ValidationError({"starts_at": _("We are closed then. Choose a time within our hours.")})
+    if not _has_room(starts_at, figures):
+        raise ValidationError({"starts_at": _("This slot is full. Choose another.")})
+
+
+def _has_room(starts_at: datetime, figures: CallbackRules, *, for_one: int | None = None) -> bool:
+    """Whether another call fits into a slot, beside whatever holds the call ``for_one`` now. Until the transaction
+    ends nobody else takes what is left.
+    """
     with connection.cursor() as cursor:
         cursor.execute(ONE_SLOT, [int(starts_at.timestamp()) // 60 % 2**31])
-    if Callback.objects.filter(state="scheduled", starts_at=starts_at).count() >= figures.slot_capacity:
-        raise ValidationError({"starts_at": _("This slot is full. Choose another.")})
+    taken = Callback.objects.filter(state="scheduled", starts_at=starts_at).exclude(pk=for_one)
+    return bool(taken.count() < figures.slot_capacity)
 
 
 def move(actor: Any, *, callback: Callback, starts_at: datetime) -> Callback:
@@ -81,8 +92,11 @@ def move(actor: Any, *, callback: Callback, starts_at: datetime) -> Callback:
 
 
 def done(actor: Any, *, callback: Callback) -> Callback:
-    """We called, and spoke with them."""
-    return _settle(actor, callback, "done")
+    """We called, and spoke with them: whatever they had asked on the case is answered."""
+    with transaction.atomic():
+        kept = _settle(actor, callback, "done")
+        answering.by_call(actor, case=kept.case)
+    return kept
 
 
 def cancel(actor: Any, *, callback: Callback) -> Callback:
@@ -113,16 +127,26 @@ def _try_again(actor: Any, kept: Callback, figures: CallbackRules) -> None:
     kept.tries += 1
     if kept.tries >= figures.most_tries:
         kept.state, kept.settled_at = "missed", timezone.now()
-        kept.save(update_fields=["state", "settled_at", "tries"])
+        kept.save(update_fields=["state", "settled_at", "tries", "late"])
         cases.record(actor, kept.case, "callback", {"what": "missed", "tries": kept.tries})
         return
-    _anew(actor, kept, figures)
-
-
-def _anew(actor: Any, kept: Callback, figures: CallbackRules) -> None:
     later = calendars.add(calendars.supplier(), timezone.now(), figures.retry_minutes)
-    _into_slot(kept, calendars.next_opening(calendars.supplier(), slot_of(later, figures)), figures)
+    _into_slot(kept, _free_slot(later, kept, figures), figures)
     cases.record(actor, kept.case, "callback", {"what": "again", "at": kept.starts_at.isoformat()})
+
+
+def _free_slot(moment: datetime, kept: Callback, figures: CallbackRules) -> datetime:
+    """The beginning of the first slot from a moment on that lies within our hours and has room."""
+    hours, slot = calendars.supplier(), timedelta(minutes=figures.slot_minutes)
+    starts_at = slot_of(moment, figures)
+    for _slot in range(MOST_SLOTS):
+        opening = calendars.next_opening(hours, starts_at)
+        starts_at = slot_of(opening, figures)
+        within = calendars.between(hours, starts_at, starts_at + slot) >= figures.slot_minutes
+        if starts_at >= opening and within and _has_room(starts_at, figures, for_one=kept.pk):
+            break
+        starts_at += slot
+    return starts_at
 
 
 def _into_slot(kept: Callback, starts_at: datetime, figures: CallbackRules) -> None:
@@ -131,16 +155,32 @@ def _into_slot(kept: Callback, starts_at: datetime, figures: CallbackRules) -> N
 
 
 def sweep() -> int:
-    """Give calls whose slot passed without one another slot, marked late. How many there were."""
+    """Calls whose slot passed without one count as tried and have another slot, marked late. How many there were."""
+    passed = _passed().order_by("starts_at").values_list("pk", flat=True)
+    return each(_was_not_made, list(passed[:AT_ONCE]))
+
+
+def _passed() -> QuerySet[Callback]:
+    found: QuerySet[Callback] = Callback.objects.filter(state="scheduled", ends_at__lt=timezone.now())
+    return found
+
+
+def _was_not_made(callback_id: int) -> bool:
+    """Whoever has the case hears of it, or those who lead there; after the last try they do, and it goes up."""
     with transaction.atomic():
-        rows = Callback.objects.select_for_update(skip_locked=True, of=("self",)).select_related("case")
-        passed = rows.filter(state="scheduled", ends_at__lt=timezone.now()).order_by("starts_at")
-        figures = rules()
-        late = list(passed[:AT_ONCE])
-        for callback in late:
-            callback.late = True
-            _anew(SWEEPER, callback, figures)
-    return len(late)
+        try:
+            kept = belongings.held(_passed().select_related("case").filter(pk=callback_id))
+        except Callback.DoesNotExist:
+            return False
+        kept.late = True
+        _try_again(SWEEPER, kept, rules())
+        owner, leads = kept.case.owner_id, clock_alarms.leads_of(kept.case)
+        given_up = kept.state == "missed"
+        told = [*([owner] if owner else []), *(leads if given_up or not owner else [])]
+        telling.tell(told, case_id=kept.case_id, kind="callback")
+        if given_up:
+            escalation.broken(kept.case_id, why=_("A promised call was not made."))
+    return True
 
 
 def of(actor: Any, case: Case) -> list[Callback]:

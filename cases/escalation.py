@@ -4,7 +4,6 @@ An escalation and its first pages are one transaction. It is never told the cust
 notice of theirs reads these rows.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,14 +48,17 @@ def escalate(
 ) -> Escalation:
     """Hand a case up a lane (specialist, clinical, manager) and page whom its policy names.
 
-    Raises ValidationError in words: nothing said, a clinical one without symptoms, one that runs already.
+    A clinical one that runs already is told of other symptoms, and pages anew. Raises ValidationError in words:
+    nothing said, a clinical one without symptoms, one that runs already and heard nothing new.
     """
     require(actor, "cases.escalate", case)
     _refuse_half_said(lane, why, symptoms, tier)
     clinician = clinician_id(clinician)
     with transaction.atomic():
         case = cases.raise_tier(actor, case=case, tier=tier or TIERS[lane])
-        _refuse_second(case, lane)
+        running = Escalation.objects.live().filter(case=case, lane=lane).first()
+        if running is not None:
+            return _grown_worse(actor, _locked(running), why, symptoms, clinician)
         escalation = _open(actor, case, policy_for(lane, case), tier or TIERS[lane], redact(why.strip()).text)
         escalation.symptoms, escalation.clinician = redact(symptoms.strip()).text, clinician
         escalation.save()
@@ -109,13 +111,31 @@ def _policy(lane: str, case: Case) -> EscalationPolicy | None:
     return found.order_by("-family").first()
 
 
-def _refuse_second(case: Case, lane: str) -> None:
-    running = Escalation.objects.live().filter(case=case, lane=lane).first()
-    if running is not None:
-        since = running.opened_at.astimezone(zone_in_force()).strftime("%H:%M")
-        raise ValidationError(
-            {"lane": _("This has been escalated there already, at %(at)s.") % {"at": since}}
-        )
+def _grown_worse(actor: Any, held: Escalation, why: str, symptoms: str, clinician: str) -> Escalation:
+    """What is felt now stands below what was felt before, and whoever has it is called again."""
+    said = redact(symptoms.strip()).text
+    if held.lane != "clinical" or said in held.symptoms:
+        at = _time(held.opened_at)
+        raise ValidationError({"lane": _("This has been escalated there already, at %(at)s.") % {"at": at}})
+    at = _time(timezone.now())
+    held.symptoms, held.why = f"{held.symptoms}\n{at} {said}", f"{held.why}\n{at} {redact(why.strip()).text}"
+    held.clinician = held.clinician or clinician
+    had = held.acknowledged_by_id
+    held.state, held.acknowledged_by, held.acknowledged_at, held.acknowledged_through = (
+        "paging",
+        None,
+        None,
+        "",
+    )
+    held.save()
+    cases.record(actor, held.case, "escalated", {"to": _("other symptoms"), "tier": held.tier})
+    telling.tell([held.case.owner_id] if held.case.owner_id else [], case_id=held.case_id, kind="escalated")
+    paging.call_back(held, had)
+    return held
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(zone_in_force()).strftime("%H:%M")
 
 
 def _open(actor: Any, case: Case, policy: EscalationPolicy, tier: int, why: str) -> Escalation:
@@ -252,11 +272,23 @@ def climb(case_id: int, *, clock: str) -> Escalation | None:
     case = Case.objects.select_related("reason").filter(pk=case_id).exclude(state="closed").first()
     if case is None or _just_ran_out(case, clock):
         return None
-    above = ["specialist", "manager"] if case.tier < TIERS["specialist"] else ["manager"]
-    lane = next((lane for lane in above if _policy(lane, case)), "")
+    lane = _above(case)
     if not lane or (case.tier >= TIERS["manager"] and _has_gone_up(case, clock)):
         return None
     return _by_itself(case, lane, _("A promised time has passed without an answer."), clock)
+
+
+def broken(case_id: int, *, why: str) -> Escalation | None:
+    """A promise that no clock measures was not kept: up, as ``climb`` goes; nothing where nobody is named there."""
+    case = Case.objects.select_related("reason").filter(pk=case_id).exclude(state="closed").first()
+    lane = _above(case) if case else ""
+    return _by_itself(case, lane, why) if case and lane else None
+
+
+def _above(case: Case) -> str:
+    """The next lane up for which a policy names somebody, if there is one."""
+    above = ["specialist", "manager"] if case.tier < TIERS["specialist"] else ["manager"]
+    return next((lane for lane in above if _policy(lane, case)), "")
 
 
 def _just_ran_out(case: Case, clock: str) -> bool:
@@ -335,42 +367,3 @@ def case_closed(case_id: int) -> int:
     for escalation in ended:
         stand_down(CLIMBER, escalation=escalation, outcome=_("The case was closed."))
     return len(ended)
-
-
-# --- shown ---------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Ratios:
-    """Of the cases opened in a time, the shares that were handed up (R-SLA-5). Shown apart."""
-
-    cases: int
-    phone_or_manager: int
-    clinical_or_billing: int
-
-    @property
-    def to_phone_or_manager(self) -> float | None:
-        return self.phone_or_manager / self.cases if self.cases else None
-
-    @property
-    def to_clinical_or_billing(self) -> float | None:
-        return self.clinical_or_billing / self.cases if self.cases else None
-
-    @property
-    def phone_or_manager_percent(self) -> str:
-        return _percent(self.to_phone_or_manager)
-
-    @property
-    def clinical_or_billing_percent(self) -> str:
-        return _percent(self.to_clinical_or_billing)
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.1%}"
-
-
-def ratios(start: datetime, end: datetime) -> Ratios:
-    """Counted by case: twice to a manager is one. To phone: begun elsewhere and then spoken of by phone."""
-    opened = Case.objects.filter(opened_at__gte=start, opened_at__lt=end)
-    by_phone = Q(conversations__channel="phone") & ~Q(channel="phone")
-    up = opened.filter(Q(escalations__lane="manager") | by_phone).values("pk").distinct()
-    aside = opened.filter(escalations__lane__in=["clinical", "specialist"]).values("pk").distinct()
-    return Ratios(opened.count(), up.count(), aside.count())
