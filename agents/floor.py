@@ -18,8 +18,10 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Value,
+    Window,
 )
 from django.db.models import When as Whenever
+from django.db.models.functions import RowNumber
 
 from agents.models import (
     AgentCapacity,
@@ -40,6 +42,13 @@ AT_ONCE = 1000
 SERVED = ("open", "waiting")
 ON_OUR_DESK = ("new", "open")
 PASSED = ("declined", "timed_out")
+LANGUAGE = "patient__language"
+ASKED_BY = {
+    "reason_id": "reason_id",
+    "family": "reason__family",
+    "language": LANGUAGE,
+    "product_line": "product_line",
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,12 @@ class Setting:
     @property
     def costs(self) -> Rules:
         return Rules({channel: load.cost for channel, load in self.loads.items()})
+
+    @property
+    def asks(self) -> list[str]:
+        """What tells apart contacts that different people can take: team and channel, and whatever a demand names."""
+        named = [path for name, path in ASKED_BY.items() if any(getattr(one, name) for one in self.demands)]
+        return ["team_id", "channel", *named]
 
     @property
     def pushed(self) -> list[int | None]:
@@ -103,50 +118,62 @@ WANTED = (
     "reason_id",
     "reason__family",
     "reason__lane",
-    "patient__language",
+    LANGUAGE,
 )
 
 
 def waiting(known: Setting, now: datetime, *, teams: Collection[int | None] | None = None) -> list[Waiting]:
     """Chats in the line and cases without an owner, of ``teams`` (all where None), the most pressing first.
 
-    Nothing that is offered to somebody already, that sleeps, or whose chat is with the assistant.
+    Nothing that is offered to somebody already, that sleeps, or whose chat is with the assistant. Of more than is
+    looked at in one go every ask keeps its most pressing: a backlog that nobody here can work off hides no other.
     """
-    found = [*_chats(teams, now), *_cases(teams)]
+    everything = [*_chats(teams, known.asks, now), *_cases(teams, known.asks)]
+    found = sorted(everything, key=lambda row: row["nth"])[:AT_ONCE]
     passed = _passed([row["case"] for row in found], now - timedelta(minutes=known.rules.passed_minutes))
     shown = [_waiting(row, known.demands, passed[row["case"]]) for row in found]
-    return sorted(shown, key=lambda each: each.item.place)[:AT_ONCE]
+    return sorted(shown, key=lambda each: each.item.place)
 
 
-def _chats(teams: Collection[int | None] | None, now: datetime) -> list[dict[str, Any]]:
+def _chats(teams: Collection[int | None] | None, asks: list[str], now: datetime) -> list[dict[str, Any]]:
     line = Conversation.objects.filter(state="queued", channel="chat", case__isnull=False)
     line = line.filter(_of_teams(teams, "case__team")).filter(~Exists(_offered("case")))
     rows = line.annotate(
         last=Subquery(_last_of_patient("case__patient", "case")), rank=_lane("case__reason__lane")
     )
-    rows = rows.order_by("rank", "case__priority", F("case__next_due_at").asc(nulls_last=True), "queued_at")
+    order = ("rank", "case__priority", F("case__next_due_at").asc(nulls_last=True), "queued_at")
+    spoken = ["language"] if LANGUAGE in asks else []
+    rows = _fairly(rows, [*(f"case__{name}" for name in asks), *spoken], order)
     wanted = [f"case__{name}" for name in ("owner_id", *WANTED)]
-    values = rows.values("pk", "case", "queued_at", "language", "last", *wanted)[:AT_ONCE]
+    values = rows.values("pk", "case", "queued_at", "language", "last", "nth", *wanted)[:AT_ONCE]
     short = ({name.removeprefix("case__"): value for name, value in row.items()} for row in values)
     return [row | {"channel": "chat", "since": row["queued_at"] or now} for row in short]
 
 
-def _cases(teams: Collection[int | None] | None) -> list[dict[str, Any]]:
+def _cases(teams: Collection[int | None] | None, asks: list[str]) -> list[dict[str, Any]]:
     chatting = Conversation.objects.filter(case=OuterRef("pk"), channel="chat").exclude(state="closed")
     free = Case.objects.filter(owner=None, state__in=ON_OUR_DESK, snoozed_until=None, merged_into=None)
-    return _rows(free.filter(_of_teams(teams, "team")).filter(~Exists(_offered("pk")), ~Exists(chatting)))
+    free = free.filter(_of_teams(teams, "team")).filter(~Exists(_offered("pk")), ~Exists(chatting))
+    return _rows(free, asks)
 
 
-def _rows(cases: QuerySet[Case]) -> list[dict[str, Any]]:
+def _rows(cases: QuerySet[Case], asks: list[str]) -> list[dict[str, Any]]:
     rows = cases.annotate(last=Subquery(_last_of_patient("patient", "pk")), rank=_lane("reason__lane"))
-    rows = rows.order_by("rank", "priority", F("next_due_at").asc(nulls_last=True), "last_contact_at")
-    values = rows.values("pk", "last_contact_at", "last", *WANTED)[:AT_ONCE]
+    order = ("rank", "priority", F("next_due_at").asc(nulls_last=True), "last_contact_at")
+    rows = _fairly(rows, asks, order)
+    values = rows.values("pk", "last_contact_at", "last", "nth", *WANTED)[:AT_ONCE]
     return [row | {"case": row["pk"], "pk": None, "since": row["last_contact_at"]} for row in values]
+
+
+def _fairly(rows: QuerySet[Any], asks: list[str], order: tuple[Any, ...]) -> QuerySet[Any]:
+    """The first of every ask before the second of any: wherever this is cut, each has its most pressing in it."""
+    nth = Window(RowNumber(), partition_by=[F(name) for name in asks], order_by=list(order))
+    return rows.annotate(nth=nth).order_by("nth", *order)
 
 
 def matters(cases: QuerySet[Case], known: Setting) -> list[Item]:
     """These cases as placing sees them, whoever has them, by one query."""
-    return [_waiting(row, known.demands, set()).item for row in _rows(cases)]
+    return [_waiting(row, known.demands, set()).item for row in _rows(cases, known.asks)]
 
 
 def _of_teams(teams: Collection[int | None] | None, path: str) -> Q:
