@@ -10,7 +10,7 @@ import structlog
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
@@ -22,7 +22,7 @@ from config.sweeps import each
 from portal import one_time
 from portal.models import AccountMail, Invitation, OneTimeSecret, Patient, User
 
-MOST_TRIES = 20
+MOST_TRIES = 2880  # a day of them, one each sweep: a mail server may be away for a night
 AT_ONCE = 50
 NOT_YOU = _("If this was not you, call us at %(phone)s.")
 
@@ -238,16 +238,22 @@ def _hand_over(letter_id: int) -> None:
 
 
 def send_due() -> int:
-    """Send every letter that waits. Gives how many went out."""
-    waiting = AccountMail.objects.filter(sent_at=None, tries__lt=MOST_TRIES).order_by("created_at")
+    """Send every letter that waits, those tried least first. Gives how many went out."""
+    waiting = _waiting().filter(tries__lt=MOST_TRIES).order_by("tries", "created_at")
     return each(send, waiting.values_list("pk", flat=True)[:AT_ONCE])
+
+
+def _waiting() -> QuerySet[AccountMail]:
+    """What has not gone out, but for letters whose link or code would be good for nothing by now."""
+    now = timezone.now()
+    late = Q(secret__expires_at__lte=now) | Q(secret__used_at__lte=now) | Q(invitation__expires_at__lte=now)
+    return AccountMail.objects.filter(sent_at=None).exclude(late)
 
 
 def send(letter_id: int) -> bool:
     """Send one letter, once. False where it is gone, is being sent, or can't be sent now."""
     with transaction.atomic():
-        waiting = AccountMail.objects.select_for_update(skip_locked=True, of=("self",))
-        letter = waiting.filter(pk=letter_id, sent_at=None).first()
+        letter = _waiting().select_for_update(skip_locked=True, of=("self",)).filter(pk=letter_id).first()
         if letter is None:
             return False
         outcome = _try(letter)

@@ -1,15 +1,19 @@
 """Letters about accounts: one that can't be sent is counted by itself, and all others go out (F8)."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from agents import side
 from agents.forms_floor import ReferralForm
 from config.integrations import breaker
-from portal import account_mail, caregivers, invitations, profile
+from config.integrations.breaker import PartnerDown
+from portal import account_mail, caregivers, invitations, one_time, profile
 from portal.models import AccountMail, ContactChange, Invitation
 from tests import factories
 from tests.config.test_mail import counter
@@ -32,6 +36,48 @@ def test_a_letter_that_cannot_be_sent_stops_no_other_and_is_tried_no_more(counte
     assert set(AccountMail.objects.filter(sent_at=None).values_list("tries", flat=True)) == {
         account_mail.MOST_TRIES
     }
+
+
+def test_a_letter_outlives_a_mail_server_that_is_away_for_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F8: who is told that their password was changed is told late, and told."""
+
+    def away(*_: Any) -> None:
+        raise PartnerDown("mail")
+
+    account_mail.tell(factories.patient_user(), "password_changed")
+    with monkeypatch.context() as patch:
+        patch.setattr("config.integrations.mail.send", away)
+        for _ in range(60):
+            assert account_mail.send_due() == 0
+    assert account_mail.send_due() == 1
+
+
+def test_what_is_tried_in_vain_holds_up_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account_mail, "AT_ONCE", 2)
+    for _ in range(2):
+        AccountMail.objects.create(kind="password_changed", to="busy@example.org", realm="patient", tries=7)
+    account_mail.tell(factories.patient_user(), "password_changed")
+    tried: list[int] = []
+    monkeypatch.setattr(account_mail, "send", lambda pk: tried.append(pk) or False)
+    account_mail.send_due()
+    assert tried[0] == AccountMail.objects.order_by("pk").last().pk
+
+
+@pytest.mark.parametrize("turn", ["late", "used", "withdrawn"])
+def test_no_letter_goes_out_with_a_link_that_opens_nothing(mailoutbox: Any, turn: str) -> None:
+    patient = factories.patient_with_user()
+    if turn == "withdrawn":
+        actor = factories.UserFactory(roles=["supervisor"])
+        invitations.withdraw(invitations.invite_patient(actor, patient=patient))
+    else:
+        secret = one_time.issue("reset", user=patient.user)
+        account_mail.send_link(patient.user, secret)
+        if turn == "used":
+            one_time.void_links(patient.user)
+    with time_machine.travel(timezone.now() + timedelta(hours=turn == "late"), tick=False):
+        account_mail.send_due()
+        assert not account_mail.send(AccountMail.objects.get().pk)
+    assert not mailoutbox
 
 
 def test_a_text_to_what_is_no_number_is_tried_no_more(valkey: Any) -> None:

@@ -112,7 +112,7 @@ def test_the_limit_does_not_tell_right_proofs_from_wrong(patient):
 def test_codes_are_not_mailed_without_end(patient, mailoutbox):
     for _ in range(6):
         begin(patient)
-    account_mail.send_due()
+        account_mail.send_due()
     assert len(mailoutbox) == 3
 
 
