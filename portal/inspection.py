@@ -28,7 +28,7 @@ from config import health
 from config.integrations import scanner
 from config.security.audit import acting
 from config.security.storage import NotStored, StorageFull
-from config.security.streams import Damaged, Readable
+from config.security.streams import Damaged, KeyMissing, Readable
 from config.sweeps import each
 from portal import films, formats, signals
 from portal.access import System
@@ -45,7 +45,9 @@ DECODE_SECONDS = 60
 PIXELS_MOST = 80_000_000
 PAGES_MOST = 100
 ATTEMPTS_MOST = 5
-STUCK_AFTER = timedelta(minutes=10)
+STUCK_AFTER = timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT) + timedelta(
+    minutes=5
+)  # nobody works on it now
 UNTOUCHED_AFTER = timedelta(minutes=1)
 # What a kind of document may be; pictures and PDFs where nothing else is said.
 TAKEN = {
@@ -85,6 +87,9 @@ def process(document_id: int) -> str:
         result_state = _refuse(document, refusal.reason)
     except scanner.NotScanned:
         result_state = _put_off(document, DocumentState.NOT_SCANNED)
+    except KeyMissing:
+        _put_off(document, DocumentState.SCANNING)
+        raise
     except Damaged:
         result_state = _refuse(document, Refusal.CHANGED)
     except NotStored:

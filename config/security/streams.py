@@ -37,6 +37,10 @@ class Damaged(OSError):
     """The stored bytes are not what was written: nothing of them may be used."""
 
 
+class KeyMissing(Damaged):
+    """The stored bytes may be whole, but the master key they stand under is not in the ring. It may come back."""
+
+
 class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
@@ -50,11 +54,13 @@ def pack_header(name: str, prefix: bytes, key: bytes) -> bytes:
 
 
 def unpack_header(name: str, header: bytes) -> tuple[bytes, bytes]:
-    """The nonce prefix and the file's key. Raises Damaged."""
+    """The nonce prefix and the file's key. Raises Damaged, KeyMissing."""
     prefix, wrapped = _fields(header)
     try:
         key = crypto.unseal(PURPOSE, wrapped, _binding(name, prefix))
     except crypto.Unreadable as error:
+        if key_id(header) not in crypto.ring().ids:
+            raise KeyMissing("A file stands under a master key that is not in the ring.") from error
         raise Damaged("A file's key can't be opened.") from error
     return prefix, key
 

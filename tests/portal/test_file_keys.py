@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.security import rotation
+from config.security.streams import KeyMissing
 from portal import documents, inspection, parts, uploads
 from portal.access import System
 from portal.file_keys import FileKeys
@@ -92,6 +93,24 @@ def test_a_file_in_quarantine_still_needs_its_key(patient: Patient, settings, st
         list(source.rotate(100))
     settings.MASTER_KEYS = NEXT
     settings.UPLOADS_ACCEPT_UNSCANNED = True
+    Document.objects.filter(pk=document.pk).update(state="received")
+    assert inspection.process(document.pk) == "ready"
+
+
+def test_a_file_whose_key_was_taken_away_waits_for_it(patient: Patient, settings) -> None:
+    """Its bytes may be whole: refusing it would delete them."""
+    settings.UPLOADS_ACCEPT_UNSCANNED = True
+    document = finished(patient, picture())
+    both = settings.MASTER_KEYS = f"{NEXT},{settings.MASTER_KEYS}"
+    for source in rotation.sources():
+        if source.name != FileKeys.name:
+            list(source.rotate(100))
+    settings.MASTER_KEYS = NEXT
+    with pytest.raises(KeyMissing):
+        inspection.process(document.pk)
+    document.refresh_from_db()
+    assert (document.state, document.attempts) == ("scanning", 0)
+    settings.MASTER_KEYS = both
     Document.objects.filter(pk=document.pk).update(state="received")
     assert inspection.process(document.pk) == "ready"
 
