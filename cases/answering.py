@@ -4,9 +4,11 @@ is none (R-SLA-1).
 
 from typing import Any
 
-from cases import cases, clock_alarms, sla, telling
+from cases import cases, clock_alarms, moving, sla, telling
 from cases.models import Case, Message
 from portal.access import System, require
+
+CARRIER = System("mail")
 
 
 def by_call(actor: Any, *, case: Case) -> None:
@@ -22,10 +24,20 @@ def not_carried(message: Message) -> None:
     case hears of it, or those who lead there.
     """
     written_on = message.conversation.case
-    if written_on is None:
+    if written_on is None or message.kind != "reply":
         return
     case = cases.locked(written_on)
-    if case.state != "closed":
-        sla.event(case, "unsaid", actor=System("mail"))
+    if case.state != "closed" and moving.unheard_since(case.pk):
+        _take_the_word(case)
+        sla.event(case, "unsaid", actor=CARRIER)
     told = [case.owner_id] if case.owner_id else clock_alarms.leads_of(case)
     telling.tell(told, case_id=case.pk, kind="unsent")
+
+
+def _take_the_word(case: Case) -> None:
+    """A customer to whom nothing came has nothing to answer."""
+    if case.state == "waiting":
+        case.state, case.waiting_on = "open", ""
+        cases.save(case, "state", "waiting_on")
+        cases.record(CARRIER, case, "changed", {"fields": ["state"]})
+        sla.event(case, "resumes", actor=CARRIER)

@@ -87,11 +87,16 @@ class Ledger:
         return [clock for clock in mine if not kinds or clock.kind in kinds]
 
     def cancelled(self, case_id: int, cause: str) -> list[Clock]:
-        """The clocks that this cause ended last, one of a kind; they are the ledger's from now on."""
-        ends = ClockEvent.objects.filter(case=case_id, kind="cancelled", cause=cause).order_by("at", "pk")
+        return self.ended(case_id, cause, how="cancelled")
+
+    def ended(self, case_id: int, cause: str, *, how: str) -> list[Clock]:
+        """The clocks that this cause ended last, one of a kind; they are the ledger's from now on. ``how`` is
+        ``cancelled`` or ``stopped``.
+        """
+        ends = ClockEvent.objects.filter(case=case_id, kind=how, cause=cause).order_by("at", "pk")
         last = dict(ends.values_list("clock__kind", "clock"))
         known = {clock.pk: clock for clock in self.clocks[case_id]}
-        rows = Clock.objects.filter(pk__in=last.values(), state="cancelled").select_for_update(no_key=True)
+        rows = Clock.objects.filter(pk__in=last.values(), state=how).select_for_update(no_key=True)
         found = [known.get(clock.pk, clock) for clock in rows.order_by("pk")]
         self.clocks[case_id] += [clock for clock in found if clock.pk not in known]
         return [clock for clock in found if not self.active(case_id, clock.kind)]

@@ -184,6 +184,7 @@ def _cause(code: str) -> str:
         "opened": _("the case was opened"),
         "customer_spoke": _("the customer wrote"),
         "we_spoke": _("we answered"),
+        "unsaid": _("our answer reached nobody"),
         "acknowledged": _("we told the customer that we have it"),
         "waits": _("the customer has the word"),
         "resumes": _("we have the word"),

@@ -74,8 +74,8 @@ class Turning:
         self._end(clock, "cancelled")
 
     def revive(self, clock: Clock, *, waits: bool, meanwhile: bool = True) -> None:
-        """One that was cancelled goes on with the time it had used. What passed ``meanwhile`` counts, or does not."""
-        if clock.state != "cancelled" or clock.stopped_at is None:
+        """One that had ended goes on with the time it had used. What passed ``meanwhile`` counts, or does not."""
+        if clock.state in ACTIVE or clock.stopped_at is None:
             return
         since, clock.stopped_at = clock.stopped_at, None
         if waits and stands_still(clock):

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Max
+from django.db.models import F, Max, Min, Q
 
-from cases.models import Case, CaseEvent, Conversation, Message
+from cases.models import Callback, Case, CaseEvent, Conversation, Message
 
 CUSTOMER, OURS = ("customer", "caregiver"), ("agent", "supervisor")
+# Replies of ours that no partner carried to their reader; what stands in the portal is there to be read.
+LOST = Q(notice__state__in=["failed", "skipped"], conversation__channel__in=["email", "sms"])
 SHOWN = ("unread", "last_message", "last_contact_at")
 WITH_THREADS: list[Callable[[list[str], Case], None]] = []
 """What is kept by conversation, and goes with it: ``(conversations, case)``. Apps to the right add theirs."""
@@ -48,7 +50,7 @@ def awaited(case: Case, *, after: datetime | None = None) -> datetime | None:
     case is closed, nobody waits. What was said until ``after`` counts no more either, nor does what a bot hears.
     """
     replies = Message.objects.filter(conversation__case=case, kind="reply", seq__isnull=False)
-    answer = replies.filter(author_role__in=OURS).aggregate(last=Max("pk"))["last"] or 0
+    answer = replies.filter(author_role__in=OURS).exclude(LOST).aggregate(last=Max("pk"))["last"] or 0
     said = replies.filter(author_role__in=CUSTOMER, pk__gt=answer).exclude(conversation__state="bot")
     if floor := max((at for at in (after, last_closed(case)) if at), default=None):
         said = said.filter(sent_at__gt=floor)
@@ -63,10 +65,20 @@ def last_closed(case: Case) -> datetime | None:
 
 
 def last_answer(case_id: int) -> datetime | None:
-    """When we said something to the customer of a case last."""
+    """When we said something to the customer of a case last that reached them, or may yet."""
     replies = Message.objects.filter(conversation__case=case_id, kind="reply", author_role__in=OURS)
-    found: datetime | None = replies.aggregate(last=Max("sent_at"))["last"]
+    found: datetime | None = replies.exclude(LOST).aggregate(last=Max("sent_at"))["last"]
     return found
+
+
+def unheard_since(case_id: int) -> datetime | None:
+    """When we said what reached nobody, where nothing has reached the customer since, nor did we call them."""
+    replies = Message.objects.filter(conversation__case=case_id, kind="reply", author_role__in=OURS)
+    heard = replies.exclude(LOST).aggregate(last=Max("pk"))["last"] or 0
+    since: datetime | None = replies.filter(LOST, pk__gt=heard).aggregate(first=Min("sent_at"))["first"]
+    if since and Callback.objects.filter(case=case_id, state="done", settled_at__gt=since).exists():
+        return None
+    return since
 
 
 def recall_last(case: Case) -> None:

@@ -45,7 +45,15 @@ def send(notice_id: int) -> bool:
         notice.settled_at = None if notice.state == "due" else timezone.now()
         notice.due_at = timezone.now() + FIRST_WAIT * min(2**notice.tries, 60)
         notice.save()
+        _owed_again(notice)
     return notice.state == "sent"
+
+
+def _owed_again(notice: Notice) -> None:
+    from cases import answering  # by the rules of cases, whose messages go by the writer, which asks this module
+
+    if notice.state in {"skipped", "failed"} and notice.message.conversation.channel in CARRIERS:
+        answering.not_carried(notice.message)
 
 
 def _told(notice: Notice) -> str:

@@ -51,8 +51,9 @@ STANDING = """
 
 # --- what happens on a case --------------------------------------------------------------------------
 def event(case: Case, what: str, *, actor: Any = None, at: datetime | None = None, cause: str = "") -> None:
-    """Something happened on a case: ``opened``, ``customer_spoke``, ``we_spoke``, ``acknowledged``, ``waits``,
-    ``resumes``, ``reclassified``, ``closed``, ``reopened``, ``merged``, ``unmerged``, ``parted`` or ``cancelled``.
+    """Something happened on a case: ``opened``, ``customer_spoke``, ``we_spoke``, ``unsaid``, ``acknowledged``,
+    ``waits``, ``resumes``, ``reclassified``, ``closed``, ``reopened``, ``merged``, ``unmerged``, ``parted`` or
+    ``cancelled``.
 
     The caller holds the case's lock and has saved what changed. ``at`` only for what happened before now;
     ``cause`` are words of our own, kept sealed with the story.
@@ -142,6 +143,14 @@ def _await_reply(ledger: Ledger, case_id: int, turning: Turning, at: datetime | 
 def _we_spoke(ledger: Ledger, case_id: int, turning: Turning) -> None:
     for clock in ledger.active(case_id, *RESPONSES, "acknowledgement"):
         turning.stop(clock)
+
+
+def _unsaid(ledger: Ledger, case_id: int, turning: Turning) -> None:
+    """A reply of ours reached nobody: what it had stopped goes on as though it had never been said."""
+    since = moving.unheard_since(case_id)
+    for clock in ledger.ended(case_id, "we_spoke", how="stopped") if since else ():
+        if clock.stopped_at and clock.stopped_at >= since:
+            turning.revive(clock, waits=ledger.facts[case_id].waits)
 
 
 def _acknowledged(ledger: Ledger, case_id: int, turning: Turning) -> None:
@@ -262,6 +271,7 @@ HAPPENINGS: dict[str, Callable[[Ledger, int, Turning], None]] = {
     "opened": _opened,
     "customer_spoke": _customer_spoke,
     "we_spoke": _we_spoke,
+    "unsaid": _unsaid,
     "acknowledged": _acknowledged,
     "waits": _waits,
     "resumes": _resumes,
