@@ -1,9 +1,9 @@
 """Who is on the line of a case: what its conversations tell of them, for verification (portal.levels).
 
 Somebody who signed in is verified in what they say there, by when they said it: what we write ourselves keeps
-nobody verified. Where somebody else spoke on the same case lately, by phone for one, nobody can tell to whom an
-answer goes, and the least that is known of either counts. So it is with what an agent found out: it holds of the
-one who was heard then, not of whoever writes next.
+nobody verified, and it tells nothing of whoever the agent asks on the phone. Where somebody else spoke on the
+same case lately, by phone for one, nobody can tell to whom an answer goes, and the least that is known of either
+counts. So it is with what an agent found out: it holds of the one who was heard then, not of whoever writes next.
 """
 
 from collections.abc import Iterable
@@ -46,7 +46,8 @@ def matter(actor: Any, number: str) -> Matter | None:
     """The case of a purpose ``case:<pk>``, or None where the actor sees none."""
     if not number.isdecimal() or len(number) > 18:
         return None
-    ours = ("case__patient__user", "case__patient__deceased_on", "patient", "customer")
+    ours = ("case__patient__user", "case__patient__deceased_on", "case__channel", "case__opened_at")
+    ours += ("patient", "customer")
     fields = (*ours, "channel", "identity_level", "last_message_at")
     spoken = Conversation.objects.filter(case__in=Case.objects.visible_to(actor).filter(pk=number))
     rows = with_speaker(spoken.select_related("case__patient").only("started_at", *fields))
@@ -69,16 +70,22 @@ def matter_of(case: Case, threads: Iterable[Conversation], playbook: str | None 
     spoken = sorted(threads, key=_moment, reverse=True)
     return Matter(
         case.patient_id,
-        lambda figures: _line(spoken, case.patient, figures),
+        lambda figures, after: _line(case, spoken, figures, after),
         playbook or "",
         lambda since, figures: _others(spoken, case.patient, since, figures),
     )
 
 
-def _line(spoken: list[Conversation], patient: Patient | None, figures: Figures) -> Standing:
+def _line(case: Case, spoken: list[Conversation], figures: Figures, after: datetime | None) -> Standing:
+    """A case taken down on the phone has a caller whose words are in no thread: nobody, while they may be there."""
+    patient = case.patient
     if patient is None:
         return Standing()
     lately = timezone.now() - timedelta(minutes=figures.verified_minutes)
+    if case.channel == "phone" and case.opened_at > lately:
+        return Standing()
+    if spoken and after is not None and _heard(spoken[0]) <= after:
+        return Standing()
     known = [_known(one, patient, figures) for one in spoken[:1]]
     known += [_known(one, patient, figures) for one in spoken[1:] if _moment(one) > lately]
     return min(known, key=lambda one: one.level, default=Standing())
@@ -124,6 +131,11 @@ def _spoken(conversation: Any) -> tuple[datetime | None, int | None]:
     return conversation.spoken_at, conversation.spoken_by
 
 
+def _heard(conversation: Any) -> datetime:
+    heard: datetime = conversation.spoken_at or conversation.started_at
+    return heard
+
+
 def _moment(conversation: Conversation) -> datetime:
     return conversation.last_message_at or conversation.started_at
 
@@ -134,8 +146,7 @@ def _known(conversation: Any, patient: Patient, figures: Figures) -> Standing:
         return Standing()
     if conversation.customer_id is not None and conversation.channel in SIGNED_IN:
         return _signed_in(conversation, patient, figures)
-    spoken = conversation.spoken_at or conversation.started_at
-    until = spoken + timedelta(minutes=figures.identified_minutes)
+    until = _heard(conversation) + timedelta(minutes=figures.identified_minutes)
     if conversation.identity_level and until > timezone.now():
         return Standing(IDENTIFIED, "chat_form", until)
     return Standing()

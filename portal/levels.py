@@ -7,17 +7,17 @@ for the agent who asked; ``MATTERS`` tells what a purpose is about and who is on
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, Subquery
-from django.db.models.functions import JSONObject
+from django.db.models import OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Greatest, JSONObject
 from django.utils import timezone
 
 from config.security import audit
-from portal.access import System
+from portal.access import System, require
 from portal.models import (
     Caregiver,
     EmergencyAccess,
@@ -72,7 +72,8 @@ class NotVerified(PermissionDenied):
 class Standing:
     """Whom we speak with: ``by`` is how we know, ``caregiver`` who speaks where it is not the patient.
 
-    ``playbook`` is the one at hand; until ``emergency`` a broken glass shows all and changes nothing.
+    ``playbook`` is the one at hand; until ``emergency`` a broken glass shows all and changes nothing. ``asking``:
+    the agent has somebody to tell who they are, and has not said that the call ended.
     """
 
     level: int = NOBODY
@@ -83,6 +84,7 @@ class Standing:
     playbook: str = ""
     opened: frozenset[str] = frozenset()
     emergency: datetime | None = None
+    asking: bool = False
 
     def opens(self, what: str) -> bool:
         """Whether ``what`` (a code of ``WHATS``) may be shown or done."""
@@ -106,12 +108,13 @@ Figures = VerificationRules
 
 @dataclass(frozen=True)
 class Matter:
-    """What a purpose is about. ``line`` gives the standing of whoever is on its line now, whichever agent asks;
-    ``others`` the least that is known of whoever came onto it since a moment, None where nobody did.
+    """What a purpose is about. ``line`` gives the standing of whoever is on its line now, by what they said after
+    a moment (None: whenever); ``others`` the least that is known of whoever came onto it since one, None where
+    nobody did.
     """
 
     patient_id: int | None
-    line: Callable[[Figures], Standing] = lambda figures: Standing()
+    line: Callable[[Figures, datetime | None], Standing] = lambda figures, after: Standing()
     playbook: str = ""
     others: Callable[[datetime, Figures], Standing | None] = lambda since, figures: None
 
@@ -142,7 +145,8 @@ def standing(actor: Any, patient: Patient, *, purpose: str, matter: Matter | Non
         best = max(known, key=lambda one: (one.level, one.caregiver is None))
         opened = _opened_by(seen.table, best.level, matter.playbook)
         best = replace(best, playbook=matter.playbook, opened=opened)
-    return replace(best, locked_until=seen.locked_until, emergency=seen.emergency)
+    asking = _is_asking(seen)
+    return replace(best, locked_until=seen.locked_until, emergency=seen.emergency, asking=asking)
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,8 @@ class _Seen:
     asked: list[dict[str, Any]]
     figures: Figures
     table: Table
+    closed_at: datetime | None  # what was said up to then on a line proves nothing any more
+    asked_at: datetime | None  # when the actor last asked somebody on a call that has not ended
 
 
 MOST_ASKED = 4
@@ -160,10 +166,12 @@ FIGURES = ("verified_minutes", "identified_minutes", "written_hours")
 
 def _glance(actor: Any, patient: Patient, purpose: str) -> _Seen:
     """In one query, for it is asked on every page of a case: until when verification is locked, until when an
-    emergency is open to the actor, the verifications they made for this purpose, and what the rules say.
+    emergency is open to the actor, the verifications they made for this purpose, whom they ask just now, and
+    what the rules say.
     """
     now, whose = timezone.now(), OuterRef("pk")
     locks = VerificationLock.objects.filter(patient=whose, lifted_at=None, until__gt=now)
+    closed, asking = _closings(actor, purpose)
     held = EmergencyAccess.objects.filter(patient=whose, user_id=actor.pk or 0, until__gt=now)
     made = Verification.objects.filter(
         patient=whose, purpose=purpose, agent_id=actor.pk or 0, passed=True, ended_at=None, expires_at__gt=now
@@ -173,15 +181,33 @@ def _glance(actor: Any, patient: Patient, purpose: str) -> _Seen:
     table = LevelOpens.objects.order_by().values(
         line=JSONObject(what="what", playbook="playbook", level="level")
     )
-    locked, emergency, asked, said, lines = Patient.objects.filter(pk=patient.pk).values_list(
+    locked, emergency, asked, said, lines, *since = Patient.objects.filter(pk=patient.pk).values_list(
         Subquery(locks.order_by("-until").values("until")[:1]),
         Subquery(held.order_by("-until").values("until")[:1]),
         ArraySubquery(made.order_by("-level", "-at").values(found=asked_for)[:MOST_ASKED]),
         Subquery(figures[:1]),
         ArraySubquery(table),
+        closed,
+        asking,
     )[0]
     read = {(line["what"], line["playbook"]): line["level"] for line in lines}
-    return _Seen(locked, emergency, asked, VerificationRules(pk=1, **(said or {})), read or BEGIN_WITH)
+    return _Seen(
+        locked, emergency, asked, VerificationRules(pk=1, **(said or {})), read or BEGIN_WITH, *since
+    )
+
+
+def _closings(actor: Any, purpose: str) -> tuple[Any, Any]:
+    """Up to when lines were heard that prove nothing since: until the actor asked whoever they hear for a proof,
+    somebody failed, on this purpose or before the actor, or the patient was locked. And when the actor asked last.
+    """
+    here, mine = Q(purpose=purpose), Q(agent_id=actor.pk or 0)
+    tries = Verification.objects.filter(patient=OuterRef("pk"), agent__isnull=False).order_by()
+    closing = tries.filter((here & mine) | Q(here | mine, passed=False))
+    last = closing.annotate(until=Greatest("at", Coalesce("ended_at", "at"))).order_by("-until")
+    locks = VerificationLock.objects.filter(patient=OuterRef("pk"), lifted_at=None).order_by("-locked_at")
+    asking = tries.filter(mine, ended_at=None).order_by("-at")
+    closed = Greatest(Subquery(last.values("until")[:1]), Subquery(locks.values("locked_at")[:1]))
+    return closed, Subquery(asking.values("at")[:1])
 
 
 def _still(found: dict[str, Any], figures: Figures, matter: Matter) -> Standing:
@@ -192,9 +218,17 @@ def _still(found: dict[str, Any], figures: Figures, matter: Matter) -> Standing:
 
 
 def _on_line(seen: _Seen, matter: Matter) -> Standing:
-    """Whom the line shows; while it is locked, nobody by what they know."""
-    line = matter.line(seen.figures)
-    return Standing() if seen.locked_until and line.by == "chat_form" else line
+    """Whom the line shows, by what they said since it last was closed. Nobody while the patient is locked, nor
+    while the actor asks somebody: what one writes tells nothing of another who is on the phone.
+    """
+    if seen.locked_until or _is_asking(seen):
+        return Standing()
+    return matter.line(seen.figures, seen.closed_at)
+
+
+def _is_asking(seen: _Seen) -> bool:
+    call = timedelta(minutes=seen.figures.verified_minutes)
+    return seen.asked_at is not None and seen.asked_at > timezone.now() - call
 
 
 def _asked(found: dict[str, Any]) -> Standing:
@@ -240,6 +274,14 @@ def require_opened(actor: Any, patient: Patient, *, purpose: str, what: str) -> 
     with audit.acting(purpose=purpose):
         audit.event("denied", subjects=[patient], what=f"not verified: {what}", outcome="denied")
     raise NotVerified(what)
+
+
+def require_matter(actor: Any, patient: Patient, purpose: str) -> None:
+    """Whether the actor may ask somebody for this patient, and the purpose is about them. PermissionDenied else."""
+    require(actor, "verification.attempt", patient)
+    matter = matter_of(actor, purpose)
+    if matter is None or matter.patient_id != patient.pk:
+        raise PermissionDenied("verification.attempt")
 
 
 def locked_until(patient: Patient) -> datetime | None:

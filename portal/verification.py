@@ -39,6 +39,7 @@ from portal.models import (
     Verification,
     VerificationLock,
 )
+from portal.verification_ends import call_ended, end, matter_ended
 
 __all__ = [
     "IDENTIFIERS",
@@ -46,8 +47,10 @@ __all__ = [
     "Matter",
     "NotVerified",
     "Standing",
+    "call_ended",
     "fits",
     "locked_until",
+    "matter_ended",
     "opens",
     "require_opened",
     "rules",
@@ -96,7 +99,7 @@ def attempt(
     Raises Locked, and ValidationError for what is no answer (it counts as no try).
     """
     typed = spelt(given)
-    _require_matter(actor, patient, purpose)
+    levels.require_matter(actor, patient, purpose)
     _require_theirs(caregiver, patient)
 
     def judge(held: Patient) -> bool:
@@ -107,7 +110,7 @@ def attempt(
 
 def check_portal_code(actor: Any, *, patient: Patient, purpose: str, code: str) -> Outcome:
     """A code that somebody signed in reads out: level 2, in their caregiver's scope where it is theirs."""
-    _require_matter(actor, patient, purpose)
+    levels.require_matter(actor, patient, purpose)
     spent: list[OneTimeSecret] = []
 
     def judge(held: Patient) -> bool:
@@ -122,7 +125,7 @@ def check_portal_code(actor: Any, *, patient: Patient, purpose: str, code: str) 
 
 def check_sent_code(actor: Any, *, patient: Patient, purpose: str, code: str) -> Outcome:
     """The code that was sent for this purpose, read back: level 2. Whoever was a caregiver stays one."""
-    _require_matter(actor, patient, purpose)
+    levels.require_matter(actor, patient, purpose)
 
     def judge(held: Patient) -> bool:
         sent = [secret for secret in _sent_codes(held, purpose) if one_time.matches(secret, code)]
@@ -137,7 +140,7 @@ def called_back(actor: Any, *, patient: Patient, purpose: str, answered: bool) -
 
     A caregiver may live with the patient: they stay in their scope.
     """
-    _require_matter(actor, patient, purpose)
+    levels.require_matter(actor, patient, purpose)
     if not contact_holds.usable_for_proof(patient, "phone"):
         raise CannotReach
     known = standing(actor, patient, purpose=purpose)
@@ -162,13 +165,11 @@ def _try(
         if until := locked_until(held):
             raise Locked(until)
         if how == "identifiers":
-            _end(
-                patient, purpose, agent=actor.pk
-            )  # whoever is asked anew is not taken for who was heard before
+            end(patient, purpose, agent=actor.pk)  # who is asked anew is not taken for who was heard before
         passed = judge(held)
         if passed:
             who = speaks() if speaks else caregiver
-            _end(patient, purpose, agent=actor.pk, but=who)
+            end(patient, purpose, agent=actor.pk, but=who)
             _keep(actor, held, purpose, how, passed=True, caregiver=who)
         else:
             failed(held, how=how, purpose=purpose, actor=actor)
@@ -180,13 +181,6 @@ def hold(patient: Patient) -> Patient:
     """The patient's row under lock: tries are judged one at a time, whatever channel they come by."""
     found: Patient = Patient.objects.select_for_update(no_key=True, of=("self",)).get(pk=patient.pk)
     return found
-
-
-def _require_matter(actor: Any, patient: Patient, purpose: str) -> None:
-    require(actor, "verification.attempt", patient)
-    matter = levels.matter_of(actor, purpose)
-    if matter is None or matter.patient_id != patient.pk:
-        raise PermissionDenied("verification.attempt")
 
 
 def _require_theirs(caregiver: Caregiver | None, patient: Patient) -> None:
@@ -223,39 +217,6 @@ def _level_of(how: str) -> int:
 def _lasts(level: int) -> timedelta:
     figures = rules()
     return timedelta(minutes=figures.verified_minutes if level == VERIFIED else figures.identified_minutes)
-
-
-# --- ending ------------------------------------------------------------------------------------------
-_ANYBODY = object()
-
-
-def call_ended(actor: Any, *, patient: Patient, purpose: str) -> None:
-    """Whoever was on the line is not any more: the next one the actor hears there is nobody known."""
-    _require_matter(actor, patient, purpose)
-    with transaction.atomic(), audit.acting(purpose=purpose):
-        _end(patient, purpose, agent=actor.pk)
-        OneTimeSecret.objects.filter(
-            purpose="verify", patient=patient, bound_to=purpose, used_at=None
-        ).update(used_at=timezone.now())
-        audit.event("verify", subjects=[patient], what="call ended")
-
-
-def matter_ended(*, patient_id: int, purpose: str) -> None:
-    """What a purpose was about is done: nobody stays verified for it, whichever agent asked."""
-    with transaction.atomic():
-        _end(patient_id, purpose)
-
-
-def _end(patient: Patient | int, purpose: str, *, agent: int | None = None, but: Any = _ANYBODY) -> None:
-    """``but``: the caregiver, or None for the patient, who goes on speaking."""
-    rows = Verification.objects.filter(patient=patient, purpose=purpose, passed=True, ended_at=None)
-    rows = rows.filter(expires_at__gt=timezone.now(), agent__isnull=False)
-    if agent is not None:
-        rows = rows.filter(agent=agent)
-    for row in rows:
-        if but is _ANYBODY or row.caregiver_id != getattr(but, "pk", None):
-            row.ended_at = timezone.now()
-            row.save(update_fields=["ended_at"])
 
 
 # --- failing -----------------------------------------------------------------------------------------
@@ -362,7 +323,7 @@ def send_code(actor: Any, *, patient: Patient, purpose: str, via: str) -> dateti
 
     Raises CannotReach, Locked, throttle.TooMany.
     """
-    _require_matter(actor, patient, purpose)
+    levels.require_matter(actor, patient, purpose)
     if until := locked_until(patient):
         raise Locked(until)
     to = contact_holds.usable_for_proof(patient, SENT_BY[via])
@@ -381,7 +342,7 @@ def send_code(actor: Any, *, patient: Patient, purpose: str, via: str) -> dateti
 
 def number_to_call(actor: Any, *, patient: Patient, purpose: str) -> str:
     """The number on file for a call back, shown to the agent and put on the trail. Raises CannotReach."""
-    _require_matter(actor, patient, purpose)
+    levels.require_matter(actor, patient, purpose)
     number = contact_holds.usable_for_proof(patient, "phone")
     if not number:
         raise CannotReach

@@ -26,7 +26,7 @@ BORN = ("1944", "Feb 1944", "6406")
 
 @pytest.fixture
 def case() -> Case:
-    """A case of a phone caller, whose patient has something of everything."""
+    """A case of a call of long ago, whose patient has something of everything."""
     patient = factories.PatientFactory(
         user=factories.patient_user(),
         first_name=NAME[0],
@@ -45,7 +45,10 @@ def case() -> Case:
     factories.DeviceFactory(patient=patient)
     factories.DocumentFactory(patient=patient)
     factories.caregiver_of(patient, "deliveries", name="Odalys Helperson")
-    case = factories.CaseFactory(patient=patient, order=order, channel="phone", state="open")
+    called_at = timezone.now() - LONG_AGO
+    case = factories.CaseFactory(
+        patient=patient, order=order, channel="phone", state="open", opened_at=called_at
+    )
     conversation = factories.ConversationFactory(case=case, patient=patient, channel="phone")
     said = factories.message_in(conversation, "Where is it?", role="customer", author_name=" ".join(NAME))
     factories.attach(said, factories.DocumentFactory(patient=patient, filename="Quillfeather card.jpg"))

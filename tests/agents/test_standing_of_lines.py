@@ -292,7 +292,7 @@ def asked(agent: User, case: Case, given: dict[str, str] = WRONG) -> verificatio
 
 def known_of(case: Case) -> dict[str, str]:
     born = case.patient.birth_date
-    return {"birth_date": f"{born:%m/%d/%Y}", "account": case.patient.account_number}
+    return {"birth_date": f"{born:%m/%d/%Y}", "account_id": case.patient.account_number}
 
 
 @pytest.fixture
