@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 from agents import rows
 from cases import search as cases_by_words
 from cases.models import Case
+from cases.numbers import PREFIX
 from config.security import audit, likeness, normal, throttle
 from config.security.blind import words as words_of
 from portal import numbers
@@ -27,8 +28,9 @@ MOST = 20
 MOST_CASES = 8
 MOST_NEAR = 60
 SHORTEST = 2
-# Whoever tries birth dates until one is found would have an answer to verify by.
+# Whoever tries birth dates or numbers until one is found would have an answer to verify by.
 MISSED_DATES = throttle.Limit("directory by birth date", 30, 3600)
+MISSED_NUMBERS = throttle.Limit("directory by number", 30, 3600)
 DATES = (
     re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})"),
     re.compile(r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})"),
@@ -73,12 +75,17 @@ def find(actor: User, words: str) -> Found:
         query = cases_by_words.parse(actor, words)
     except cases_by_words.WrongSearch as wrong:
         return Found([], [], "", wrong=str(wrong))
+    limit = _limit_of(words)
     try:
-        by, patients = ("words", []) if cases_by_words.has_operators(words) else _patients(actor, words)
+        taken = throttle.take((limit, actor.pk)) if limit else []
     except throttle.TooMany as wait:
-        audit.event("search", what="directory by name", outcome="denied")
-        return Found([], [], "name", wrong=_later(wait.retry_after))
+        by = "number" if limit is MISSED_NUMBERS else "name"
+        audit.event("search", what=f"directory by {by}", outcome="denied")
+        return Found([], [], by, wrong=_later(by, wait.retry_after))
+    by, patients = ("words", []) if cases_by_words.has_operators(words) else _patients(actor, words)
     page = _cases(actor, query, by)
+    if patients or (page.cases and limit is MISSED_NUMBERS):
+        throttle.give_back(taken)
     _record(patients[:MOST], page.cases, by)
     people = [person(patient, by) for patient in patients[:MOST]]
     return Found(people, page.cases, by, len(patients) > MOST, page.next, initials=_initials(page.cases))
@@ -124,22 +131,32 @@ def _patients(actor: User, words: str) -> tuple[str, list[Patient]]:
     for by, is_shaped, narrow in SHAPES:
         if is_shaped(words):
             return by, _by_name(_slim(narrow(everybody, words)))
-    if _without_date(words)[1] is None:
-        return "name", _named(everybody, words)
-    taken = throttle.take((MISSED_DATES, actor.pk))
-    found = _named(everybody, words)
-    if found:
-        throttle.give_back(taken)
-    return "name", found
+    return "name", _named(everybody, words)
 
 
-def _later(seconds: int) -> str:
+def _limit_of(words: str) -> throttle.Limit | None:
+    """What a search counts against where it finds nobody. The number of a case proves nothing."""
+    named = [word for word in re.split(r"[\s:]+", words) if numbers.is_shaped(word)]
+    if any(word.upper().partition("-")[0] != PREFIX for word in named):
+        return MISSED_NUMBERS
+    dated = not cases_by_words.has_operators(words) and _without_date(words)[1] is not None
+    return MISSED_DATES if dated and "@" not in words else None
+
+
+def _later(by: str, seconds: int) -> str:
     minutes = ceil(seconds / 60)
-    said = ngettext(
-        "Too many birth dates found nobody. Search by a number, or wait %(minutes)d minute.",
-        "Too many birth dates found nobody. Search by a number, or wait %(minutes)d minutes.",
-        minutes,
-    )
+    if by == "number":
+        said = ngettext(
+            "Too many numbers found nobody. Search by a name, or wait %(minutes)d minute.",
+            "Too many numbers found nobody. Search by a name, or wait %(minutes)d minutes.",
+            minutes,
+        )
+    else:
+        said = ngettext(
+            "Too many birth dates found nobody. Search by a number, or wait %(minutes)d minute.",
+            "Too many birth dates found nobody. Search by a number, or wait %(minutes)d minutes.",
+            minutes,
+        )
     return said % {"minutes": minutes}
 
 

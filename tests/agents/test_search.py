@@ -137,6 +137,22 @@ def test_birth_dates_are_not_tried_without_end(agent: User, marisol: Patient) ->
     assert search.find(UserFactory(roles=["agent"]), f"quintero-diaz {born}").people
 
 
+@pytest.mark.parametrize("words", ["DME-{}-1", "A-{}-1", "order:DME-{}-1", "from:A-{}-1"])
+def test_numbers_are_not_tried_without_end(agent: User, marisol: Patient, words: str) -> None:
+    """They are given in turn, and are two of the things that somebody is asked for (R-CASE-3)."""
+    known = OrderFactory(patient=marisol, number="DME-10001-4").number
+    for _ in range(search.MISSED_NUMBERS.tries + 1):
+        assert search.find(agent, known).people
+        search.find(agent, "C-99999999-1")
+    for count in range(search.MISSED_NUMBERS.tries):
+        assert search.find(agent, words.format(20000 + count)).wrong == ""
+    refused = search.find(agent, known)
+    assert (refused.people, "60 minutes" in refused.wrong) == ([], True)
+    assert AccessEntry.objects.latest("id").outcome == "denied"
+    assert search.find(agent, "quintero").people
+    assert search.find(UserFactory(roles=["agent"]), known).people
+
+
 # --- slips of the pen --------------------------------------------------------------------------------
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
