@@ -107,7 +107,7 @@ def withdraw(actor: Any, *, version: PlaybookVersion, revision: int) -> Playbook
 
 
 def publish_ready_made(playbook: Playbook, content: Mapping[str, Any]) -> PlaybookVersion:
-    """The first version of a playbook that comes with the product."""
+    """A version of a playbook as it comes with the product."""
     with transaction.atomic():
         version = _new(playbook, content, READY_MADE)
         version.note = _("As it comes with the product.")

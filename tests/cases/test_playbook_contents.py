@@ -1,5 +1,6 @@
 """The fifteen playbooks of R-CASE-2: each is sound, and each is walked on the ways that matter."""
 
+import copy
 from datetime import timedelta
 from typing import Any
 
@@ -7,12 +8,12 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from cases import outside, playbook_checks, playbook_content, playbooks
+from cases import escalation, outside, playbook_checks, playbook_content, playbooks
 from cases.defaults import playbooks as defaults
 from cases.defaults import reasons
 from cases.models import Case, Escalation, Message, Playbook, PlaybookRun, Reason
 from cases.playbook_values import HIDDEN
-from cases.playbook_versions import publish_ready_made
+from cases.playbook_versions import draft, publish_ready_made
 from cases.playbooks import ACTIONS
 from tests.cases.rotas import policy
 from tests.cases.walks import ESCALATED, HAPPY, in_order, step_on, steps_of, walked
@@ -137,6 +138,17 @@ def test_its_escalation_calls_somebody(agent: Any, case: Case, code: str) -> Non
     assert all(one.symptoms for one in made if one.lane == "clinical")
 
 
+def test_its_symptoms_reach_whoever_was_called_before(agent: Any, case: Case) -> None:
+    """R-SLA-3: an escalation that runs already is told of them, once."""
+    said = {"lane": "clinical", "why": "They rang", "symptoms": "Felt dizzy"}
+    made = escalation.escalate(agent, case=case, **said)
+    for _ in range(2):
+        walked(agent, begun(agent, case, "clinical-triage"), ESCALATED["clinical-triage"])
+    made.refresh_from_db()
+    assert made.symptoms.startswith("Felt dizzy\n")
+    assert len(made.symptoms.splitlines()) == 2
+
+
 @pytest.mark.parametrize("code", sorted(FIFTEEN))
 def test_it_resumes_after_days_with_somebody_else(agent: Any, case: Case, code: str) -> None:
     run = step_on(agent, step_on(agent, begun(agent, case, code), HAPPY[code]), HAPPY[code])
@@ -186,6 +198,34 @@ def test_they_are_installed_once_and_offered_on_their_reasons_first(agent: Any, 
     Playbook.objects.filter(code="appeal").update(title="Our own words")
     assert defaults.install() == 0
     assert Playbook.objects.get(code="appeal").title == "Our own words"
+
+
+def test_what_is_new_comes_into_force_where_nobody_wrote_on_it(agent: Any) -> None:
+    """A supplier's own words stay; what came with the product follows it, as a version of its own."""
+    older = copy.deepcopy({code: WRITTEN[code]["content"] for code in ("order-status", "appeal")})
+    made = {code: Playbook.objects.create(code=code, title=code) for code in older}
+    for code, content in older.items():
+        content["purpose"] += " As it was."
+        publish_ready_made(made[code], content)
+    draft(UserFactory(roles=["supervisor"]), playbook=made["appeal"])
+    assert defaults.install() == len(FIFTEEN) - 1
+    assert [made[code].versions.count() for code in ("order-status", "appeal")] == [2, 2]
+    held = playbooks.in_force(made["order-status"])
+    assert held is not None
+    assert playbook_content.read(held.content).purpose == CONTENTS["order-status"].purpose
+    assert defaults.install() == 0
+
+
+def test_whether_there_is_an_order_of_a_number_is_told_to_the_identified_alone() -> None:
+    """R-CASE-3: an order number is one of two things that identify; no step is a way to try them."""
+    asked = [
+        (code, step.code, step.level)
+        for code, content in CONTENTS.items()
+        for step in content.steps.values()
+        if any(content.fields[name].type == "order" for name in step.fields)
+    ]
+    assert asked
+    assert [one for one in asked if one[2] < 1] == []
 
 
 @pytest.mark.parametrize(("code", "told"), [

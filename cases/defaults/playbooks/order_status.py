@@ -69,6 +69,7 @@ PLAYBOOK = playbook(
             ),
             guide="Read the steps in the panel: prescription, insurance, authorization, packing, "
             "shipped, delivered. Name the one it stands at and who has it.",
+            level=1,
         ),
         ask(
             "need",
