@@ -83,6 +83,11 @@ LETTERS = {
         _("The e-mail address of your account was changed. This is the last letter to this one."),
         "",
     ),
+    "email_asked": (
+        _("Another e-mail address was asked for"),
+        _("Somebody signed in to your account asked to use another e-mail address for it."),
+        "",
+    ),
     "factor_added": (
         _("A second factor was added"),
         _("A new second factor can now be used to sign in."),

@@ -189,11 +189,13 @@ def _set_password(user: User, password: str) -> None:
 
 
 def ask_email_change(actor: User, *, email: str) -> None:
-    """Send a link to the new address; the account keeps the old one until it is opened.
+    """Send a link to the new address, and word of it to the old one, which the account keeps until it is opened.
 
+    The old one hears of it where the new one is taken too: else it would tell who has an account.
     Raises throttle.TooMany: whose address it is, nobody has asked yet.
     """
     take((ADDRESSES_PER_PERSON, actor.pk))
+    account_mail.tell(actor, "email_asked")
     if User.objects.by_email(email, actor.realm) is not None:
         account_mail.post_nothing()
         return
