@@ -50,7 +50,7 @@ def send(notice_id: int) -> bool:
 
 
 def _owed_again(notice: Notice) -> None:
-    from cases import answering  # by the rules of cases, whose messages go by the writer, which asks this module
+    from cases import answering  # its rules write messages, whose writer asks this module
 
     if notice.state in {"skipped", "failed"} and notice.message.conversation.channel in CARRIERS:
         answering.not_carried(notice.message)

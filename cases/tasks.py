@@ -7,6 +7,7 @@ from cases import (
     callbacks,
     canned,
     complaint_reminders,
+    contact_again,
     escalation,
     incident_runs,
     notices,
@@ -20,6 +21,7 @@ from config.sweeps import each
 
 SCHEDULE = {
     "cases.tasks.wake_due_cases": 15,
+    "cases.tasks.take_up_cases": 600,
     "cases.tasks.send_due_notices": 60,
     "cases.tasks.look_at_callbacks": 60,
     "cases.tasks.send_due_surveys": 60,
@@ -129,6 +131,12 @@ def wake_due_cases() -> int:
     while (some := snoozing.wake_due()) > 0:
         woken += some
     return woken
+
+
+@shared_task(name="cases.tasks.take_up_cases")
+def take_up_cases() -> int:
+    """Take up closed cases on the day of their next contact. Gives how many."""
+    return each(contact_again.take_up, contact_again.due())
 
 
 @shared_task(name="cases.tasks.look_at_callbacks")
