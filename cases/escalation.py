@@ -114,7 +114,7 @@ def _policy(lane: str, case: Case) -> EscalationPolicy | None:
 def _grown_worse(actor: Any, held: Escalation, why: str, symptoms: str, clinician: str) -> Escalation:
     """What is felt now stands below what was felt before, and whoever has it is called again."""
     said = redact(symptoms.strip()).text
-    if held.lane != "clinical" or said in held.symptoms:
+    if not is_news(held, symptoms):
         at = _time(held.opened_at)
         raise ValidationError({"lane": _("This has been escalated there already, at %(at)s.") % {"at": at}})
     at = _time(timezone.now())
@@ -129,9 +129,20 @@ def _grown_worse(actor: Any, held: Escalation, why: str, symptoms: str, clinicia
     )
     held.save()
     cases.record(actor, held.case, "escalated", {"to": _("other symptoms"), "tier": held.tier})
-    telling.tell([held.case.owner_id] if held.case.owner_id else [], case_id=held.case_id, kind="escalated")
+    telling.tell(
+        [held.case.owner_id] if held.case.owner_id else [],
+        case_id=held.case_id,
+        kind="escalated",
+        by=actor.pk,
+    )
     paging.call_back(held, had)
     return held
+
+
+def is_news(escalation: Escalation, symptoms: str) -> bool:
+    """Whether whoever is called by a clinical escalation has not been told of these symptoms."""
+    said = redact(symptoms.strip()).text
+    return escalation.lane == "clinical" and not is_blank(said) and said not in escalation.symptoms
 
 
 def _time(moment: datetime) -> str:

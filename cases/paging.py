@@ -95,7 +95,8 @@ def _take_step(escalation: Escalation, now: datetime) -> None:
 def whom(step: PolicyStep, of_rota: Any, at: datetime) -> list[User]:
     """Whom a step pages at a moment; empty where nobody is there."""
     if step.who == "person":
-        return list(User.objects.holding(PERMISSIONS["pages.acknowledge"]).filter(pk=step.person_id))
+        able = User.objects.holding(PERMISSIONS["pages.acknowledge"])
+        return list(able.filter(pk=step.person_id)) if step.person_id else []
     if step.who == "leads":
         return list(User.objects.holding(["lead"]))
     if step.who == "supervisors":
@@ -164,6 +165,16 @@ def call_anew(escalation: Escalation, people: Iterable[User]) -> None:
     escalation.state, escalation.next_step_at = "paging", min(escalation.next_step_at or soonest, soonest)
     escalation.save(update_fields=["state", "next_step_at"])
     call_once(escalation, people)
+
+
+def call_back(escalation: Escalation, had: int | None) -> None:
+    """Call whoever ``had`` it (an id) at once and the chain after them; the chain at once where that is nobody."""
+    people = User.objects.holding(PERMISSIONS["pages.acknowledge"]).filter(pk__in=[had] if had else [])
+    if people:
+        call_anew(escalation, people)
+    else:
+        escalation.round, escalation.step = escalation.round + 1, 0
+        begin(escalation)
 
 
 def supervisors() -> list[User]:

@@ -229,15 +229,17 @@ def _open_to_all(field: Field, value: str) -> str:
 
 
 def _escalate(actor: Any, run: PlaybookRun, step: Step) -> str:
-    running = Escalation.objects.live().filter(case=run.case, lane=step.lane).first()
-    made = running or escalation.escalate(
-        actor,
-        case=run.case,
-        lane=step.lane,
-        why=f"{run.playbook.title}: {step.title}",
-        symptoms=run.collected.get("symptoms", ""),
-        clinician=run.collected.get("clinician", ""),
-    )
+    made = Escalation.objects.live().filter(case=run.case, lane=step.lane).first()
+    symptoms = run.collected.get("symptoms", "")
+    if made is None or escalation.is_news(made, symptoms):
+        made = escalation.escalate(
+            actor,
+            case=run.case,
+            lane=step.lane,
+            why=f"{run.playbook.title}: {step.title}",
+            symptoms=symptoms,
+            clinician=run.collected.get("clinician", ""),
+        )
     return _("Escalated to %(lane)s, tier %(tier)d") % {"lane": made.get_lane_display(), "tier": made.tier}
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases import chain_check, escalation, rota
+from cases import chain_check, escalation_ratios, rota
 from cases.admin.clocks import Rows, _Checked
 from cases.models import (
     Escalation,
@@ -190,7 +190,7 @@ class EscalationAdmin(WorkshopAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Above the list, the two ratios of the last days, apart (R-SLA-5)."""
         now = timezone.now()
-        ratios = escalation.ratios(now - timedelta(days=RATIO_DAYS), now)
+        ratios = escalation_ratios.ratios(now - timedelta(days=RATIO_DAYS), now)
         shown = {"ratios": ratios, "ratio_days": RATIO_DAYS, **(extra_context or {})}
         return super().changelist_view(request, shown)
 

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 from django.utils import timezone
 
-from cases import calendars
+from cases import calendars, escalation_ratios
 from cases import escalation as rules
 from cases.cases import Conflict, close
 from cases.models import Case, CaseEvent, Clock, Escalation, Notification, PolicyStep
@@ -385,11 +385,13 @@ def test_two_ratios_are_counted_by_case_and_apart(agent):
     for case in (phoned, called_in):
         ConversationFactory(case=case, patient=case.patient, channel="phone")
     now = timezone.now()
-    found = rules.ratios(now - timedelta(days=1), now + timedelta(days=1))
+    found = escalation_ratios.ratios(now - timedelta(days=1), now + timedelta(days=1))
     assert (found.cases, found.phone_or_manager, found.clinical_or_billing) == (5, 3, 1)
     assert found.to_phone_or_manager == pytest.approx(0.6)
     assert found.to_clinical_or_billing == pytest.approx(0.2)
-    assert rules.ratios(now - timedelta(days=9), now - timedelta(days=8)).to_phone_or_manager is None
+    assert (
+        escalation_ratios.ratios(now - timedelta(days=9), now - timedelta(days=8)).to_phone_or_manager is None
+    )
 
 
 def test_a_step_wants_a_person_and_a_channel():

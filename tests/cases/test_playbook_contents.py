@@ -142,8 +142,8 @@ def test_its_symptoms_reach_whoever_was_called_before(agent: Any, case: Case) ->
     """R-SLA-3: an escalation that runs already is told of them, once."""
     said = {"lane": "clinical", "why": "They rang", "symptoms": "Felt dizzy"}
     made = escalation.escalate(agent, case=case, **said)
-    for _ in range(2):
-        walked(agent, begun(agent, case, "clinical-triage"), ESCALATED["clinical-triage"])
+    first = walked(agent, begun(agent, case, "clinical-triage"), ESCALATED["clinical-triage"])
+    walked(agent, playbooks.start(agent, case=case, playbook=first.playbook), ESCALATED["clinical-triage"])
     made.refresh_from_db()
     assert made.symptoms.startswith("Felt dizzy\n")
     assert len(made.symptoms.splitlines()) == 2
