@@ -23,6 +23,14 @@ TIES = dict(CaseLink.KINDS) | {
     "followed_on": gettext_lazy("taken up by"),
     "taken back": gettext_lazy("taken back"),
 }
+CIRCUMSTANCES = {
+    "died": gettext_lazy("a death was written down"),
+    "death_told": gettext_lazy("a death was told of by somebody not verified; a lead confirms it, or not"),
+    "alive": gettext_lazy("a death was taken back"),
+    "stay": gettext_lazy("a stay in a facility began"),
+    "home": gettext_lazy("a stay in a facility ended"),
+    "needs": gettext_lazy("how to speak with them"),
+}
 
 
 def of(detail: dict[str, Any]) -> list[str]:
@@ -56,4 +64,5 @@ TOLD: dict[str, Callable[[Any], Any]] = {
     "why": lambda why: reasons.said(why, {}),
     "until": _moment,
     "cause": str,
+    "circumstance": lambda what: CIRCUMSTANCES.get(what, what),
 }

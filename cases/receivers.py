@@ -4,13 +4,14 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from cases import cases, chat_forms, escalation, lines, live
+from cases import cases, chat_forms, escalation, lines, live, telling
 from cases.models import Case, Clock
 from cases.signals import case_changed, clock_breached
 from portal import verification
-from portal.access import System
-from portal.models import EmergencyAccess, Verification
+from portal.access import FLOOR, System
+from portal.models import EmergencyAccess, User, Verification
 from portal.signals import (
+    circumstances_told,
     glass_broken,
     records_merged,
     sessions_ended,
@@ -77,3 +78,17 @@ def tell_of_emergency(access_id: int, purpose: str, **_: Any) -> None:
     access = EmergencyAccess.objects.select_related("user").filter(pk=access_id).first()
     if case is not None and access is not None:
         cases.record(access.user, case, "glass_broken", {"until": access.until.isoformat()})
+
+
+@receiver(circumstances_told, dispatch_uid="cases: tell of circumstances")
+def tell_of_circumstances(purpose: str, what: str, by: int | None, **_: Any) -> None:
+    """Into the line of time; of a death that nobody verified told of, those who decide on it hear."""
+    case = lines.case_of(purpose)
+    if case is None:
+        return
+    cases.record(
+        User.objects.filter(pk=by).first() or System("record"), case, "changed", {"circumstance": what}
+    )
+    if what == "death_told":
+        leads = User.objects.holding(FLOOR).values_list("pk", flat=True)
+        telling.tell(leads, case_id=case.pk, kind="escalated", by=by)

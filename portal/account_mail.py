@@ -130,6 +130,11 @@ LETTERS = {
         _("What you asked to be changed in your contact details stays as it was before."),
         "",
     ),
+    "circumstances_told": (
+        _("We were told of a change"),
+        _("Somebody told us of a change that decides what we send you. If it is not so, call us."),
+        "",
+    ),
     "verification_locked": (
         _("We could not tell that it was you"),
         _(

@@ -14,6 +14,7 @@ CHANNELS = [(code, label) for code, label in Patient.CHANNELS if code != "portal
 TOPICS: list[tuple[str, Any]] = list(Consent._meta.get_field("topic").flatchoices)
 
 Choice = tuple[str, str]  # channel, topic
+DEATH = "deceased"  # the source of rows that a death adds
 SILENT_AGAIN = "start"  # the source of rows that a START adds; one that grants nothing is silence
 
 
@@ -65,6 +66,21 @@ def start(actor: Any, *, patient: Patient, channel: str) -> None:
     _write(actor, patient, stopped, SILENT_AGAIN)
 
 
+def again_alive(actor: Any, *, patient: Patient) -> None:
+    """A death was written down in error: each topic is again as it was when that came."""
+    require(actor, "patients.merge", patient)
+
+    def ended(known: Mapping[Choice, Consent]) -> dict[Choice, bool]:
+        words = {
+            choice: _word(_last_but(patient, choice, DEATH))
+            for choice, row in known.items()
+            if row.source == DEATH
+        }
+        return {choice: bool(word) for choice, word in words.items() if word is not False}
+
+    _write(actor, patient, ended, SILENT_AGAIN)
+
+
 def _word(row: Consent | None) -> bool | None:
     """Yes, no, or None where the patient never spoke, or took their STOP back and had not before."""
     if row is None or (row.source == SILENT_AGAIN and not row.granted):
@@ -78,10 +94,15 @@ def _differs(row: Consent | None, wanted: bool) -> bool:
 
 
 def _allowed_before_stop(patient: Patient, choice: Choice) -> bool:
-    channel, topic = choice
-    rows = Consent.objects.filter(patient=patient, channel=channel, topic=topic).exclude(source="stop")
-    last = rows.order_by("-at", "-pk").first()
+    last = _last_but(patient, choice, "stop")
     return last is not None and last.granted
+
+
+def _last_but(patient: Patient, choice: Choice, source: str) -> Consent | None:
+    channel, topic = choice
+    rows = Consent.objects.filter(patient=patient, channel=channel, topic=topic).exclude(source=source)
+    last: Consent | None = rows.order_by("-at", "-pk").first()
+    return last
 
 
 def _write(

@@ -9,6 +9,7 @@
 | ``export_ready`` | a copy of a patient's data can be downloaded | ``export_id``, ``patient_id`` |
 | ``verification_tried`` | somebody tried to show who they are | ``verification_id``, ``purpose`` |
 | ``verification_locked`` | too many failures locked verification of a patient | ``patient_id`` |
+| ``circumstances_told`` | a death, a stay, how to speak with them | ``patient_id``, ``purpose``, ``what``, ``by`` |
 | ``records_merged`` | two records became one, or were parted again | ``patient_ids`` |
 | ``glass_broken`` | a record was opened in an emergency | ``access_id``, ``purpose`` |
 | ``sessions_ended`` | sessions of a user ended (sign-out, time-out, deactivation) | ``user_id``, ``session_ids`` |
@@ -23,6 +24,7 @@ document_refused = Signal()
 export_ready = Signal()
 verification_tried = Signal()
 verification_locked = Signal()
+circumstances_told = Signal()
 records_merged = Signal()
 glass_broken = Signal()
 sessions_ended = Signal()

@@ -7,8 +7,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.utils import timezone
 
 from config.business_day import business_day
-from portal import account_mail, consent, contact_holds, invitations, registration, stays
-from portal.models import AccountMail, Patient, User
+from portal import account_mail, consent, contact_holds, invitations, levels, registration, stays
+from portal.models import AccountMail, Consent, Patient, User
 from tests.factories import PatientFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def clerk() -> User:
-    return UserFactory(roles=["agent"])
+    return UserFactory(roles=["intake"])
 
 
 def test_a_death_stops_everything_and_ends_consent(clerk: User) -> None:
@@ -41,7 +41,7 @@ def test_nothing_is_written_to_the_dead(clerk: User) -> None:
         invitations.invite_patient(UserFactory(roles=["intake"]), patient=patient)
     proofs = registration.Proofs(patient.account_number, patient.last_name, patient.birth_date)
     registration.begin(proofs=proofs, address="198.51.100.7")
-    assert not AccountMail.objects.exclude(kind="none").exists()
+    assert {one.kind for one in AccountMail.objects.all()} <= {"none", "circumstances_told"}
 
 
 def test_a_letter_to_no_address_goes_nowhere() -> None:
@@ -62,7 +62,7 @@ def test_a_death_lies_between_birth_and_today(clerk: User) -> None:
     assert Patient.objects.get(pk=patient.pk).deceased_on is None
     stays.has_died(clerk, patient=patient, on=date(2020, 1, 1))
     with pytest.raises(PermissionDenied):
-        stays.is_alive(clerk, patient=patient)
+        stays.is_alive(UserFactory(roles=["agent"]), patient=patient)
     assert stays.is_alive(UserFactory(roles=["lead"]), patient=patient).deceased_on is None
 
 
@@ -98,3 +98,41 @@ def test_how_to_speak_with_somebody(clerk: User) -> None:
     patient = stays.needs(clerk, patient=PatientFactory(), language="es", interpreter="Mixtec", tty=True)
     patient.refresh_from_db()
     assert (patient.language, patient.interpreter, patient.tty) == ("es", "Mixtec", True)
+
+
+# --- who may tell it ---------------------------------------------------------------------------------
+def test_nothing_changes_on_the_word_of_somebody_whom_nobody_verified() -> None:
+    """R-CASE-3: a death or a stay stops deliveries and payments, as no change of a contact does."""
+    agent, patient, today = UserFactory(roles=["agent"]), PatientFactory(), business_day()
+    stay = stays.goes_to(UserFactory(roles=["intake"]), patient=patient, kind="other", since=today)
+    for told in (
+        lambda: stays.has_died(agent, patient=patient, on=today),
+        lambda: stays.goes_to(agent, patient=patient, kind="snf", since=today),
+        lambda: stays.comes_home(agent, stay=stay, on=today),
+        lambda: stays.needs(agent, patient=patient, language="es", interpreter="", tty=False),
+    ):
+        with pytest.raises(levels.NotVerified):
+            told()
+    assert stays.of(Patient.objects.get(pk=patient.pk)).may_ship
+
+
+def test_the_contacts_on_file_are_told(clerk: User) -> None:
+    patient = PatientFactory()
+    stays.goes_to(clerk, patient=patient, kind="snf", since=business_day())
+    assert {one.to for one in AccountMail.objects.filter(kind="circumstances_told")} == {
+        patient.email,
+        patient.phone,
+    }
+
+
+def test_a_death_taken_back_gives_back_what_was_allowed(clerk: User) -> None:
+    patient = PatientFactory()
+    for channel, granted in (("sms", True), ("email", False)):
+        Consent.objects.create(patient=patient, channel=channel, topic="surveys", granted=granted)
+    stays.has_died(clerk, patient=patient, on=business_day())
+    assert consent.refuses(patient, "phone", "surveys")
+    stays.is_alive(clerk, patient=patient)
+    assert consent.allows(patient, "sms", "surveys")
+    assert consent.refuses(patient, "email", "surveys")
+    assert not consent.refuses(patient, "phone", "surveys"), "they never spoke about it"
+    assert not consent.allows(patient, "phone", "surveys")
