@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from agents import floor, presence
 from agents.models import AgentPresence, Offer
 from agents.signals import offer_answered
-from cases import cases, conversations, frames, live
+from cases import cases, conversations, frames, gate, live
 from cases.cases import Conflict
 from cases.drafts import Refused
 from cases.models import Case, Conversation, Team
@@ -167,7 +167,8 @@ def hand_over(
 ) -> Offer | None:
     """Hand a case on with a summary. Whoever is at the desk is asked first and has the case once they accept;
     a team, or somebody who is not there, has it at once (None is returned). So has whoever is given the case
-    of a third person: there it is a decision, and not one's own work that would wait for an answer.
+    of a third person by those who may assign it: there it is a decision, and not one's own work that would wait for
+    an answer.
     """
     require(actor, "cases.work", case)
     if to is None or team is not None or _is_anothers(actor, case) or not presence.is_at_the_desk(to):
@@ -178,6 +179,7 @@ def hand_over(
         raise ValidationError({"to": _("This case would stay where it is.")})
     with transaction.atomic():
         held = cases.locked(case, version)
+        gate.refuse_handing_on(actor, held, to)
         if note:
             conversations.note(actor, conversation=conversations.thread_of(held), body=note)
         until = timezone.now() + timedelta(seconds=floor.rules().transfer_within)

@@ -110,8 +110,8 @@ def assign(actor: Any, *, case: Case, to: User, version: int | None = None) -> C
     _require_desk(to)
     with transaction.atomic():
         case = locked(case, version)
-        case.owner = to
-        case.state = "open" if case.state == "new" else case.state
+        gate.refuse_closed(case)
+        case.owner, case.state = to, "open" if case.state == "new" else case.state
         save(case, "owner", "state")
         record(actor, case, "assigned", {"to": shown_name(to)})
     return case
@@ -147,6 +147,7 @@ def transfer(
         _require_desk(to)
     with transaction.atomic():
         case = locked(case, version)
+        gate.refuse_handing_on(actor, case, to)
         case.owner, case.team = to, team or case.team
         save(case, "owner", "team")
         record(actor, case, "transferred", {"to": shown_name(to) if to else str(team)})
@@ -333,9 +334,10 @@ def _refuse_merged(case: Case) -> None:
 
 
 def seen(actor: Any, *, case: Case) -> None:
-    """An agent has the case before them: its customer's messages are read."""
+    """An agent has the case before them: its customer's messages are read, where nobody else has to answer them."""
     require(actor, "cases.work", case)
-    if Case.objects.filter(pk=case.pk, unread__gt=0).update(unread=0):
+    to_answer = case.owner_id in (None, actor.pk)
+    if to_answer and Case.objects.filter(pk=case.pk, unread__gt=0).update(unread=0):
         transaction.on_commit(lambda: live.case_changed(case.pk, "changed"))
     telling.heard(actor.pk, case_id=case.pk)
 

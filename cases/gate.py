@@ -1,4 +1,5 @@
-"""The one gate a case leaves by: how it ended, what comes next, what it was about, and what its reason asks for.
+"""The one gate a case leaves by: how it ended, what comes next, what it was about, and what its reason asks for; and
+the one by which it goes to somebody else.
 
 Everybody goes through it: an agent, a macro, the assistant, the API, a bulk act.
 """
@@ -12,7 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from cases.models import Case, CloseRule, Reason
+from cases.people import shown_name
 from config.business_day import business_day
+from portal.access import allowed
+from portal.models import User
 
 WITH_CHILDREN = [("close", _("Close them too")), ("leave", _("Leave them open"))]
 MISSING = {
@@ -63,6 +67,26 @@ def _asked_for(case: Case, ending: Ending) -> dict[str, Any]:
     }
     asks = CloseRule.objects.filter(reason=ending.reason) if ending.reason else ()
     return {rule.asks: MISSING[rule.asks] for rule in asks if not has[rule.asks]}
+
+
+def refuse_closed(case: Case) -> None:
+    """A closed case is nobody's work: whoever wants it for somebody opens it again first."""
+    if case.state == "closed":
+        raise ValidationError(_("This case is closed: open it again first."))
+
+
+def refuse_handing_on(actor: Any, case: Case, to: User | None) -> None:
+    """One hands on what one has, or what nobody has; what a colleague has, those who may assign it (R-CASE-1).
+
+    Taking it oneself is another thing, and serving its chat is having it.
+    """
+    refuse_closed(case)
+    if case.owner_id in (None, actor.pk) or (to is not None and to.pk == actor.pk):
+        return
+    served = case.conversations.filter(agent=actor.pk, channel="chat").exclude(state="closed")
+    if not allowed(actor, "cases.assign_others") and not (actor.pk and served.exists()):
+        words = _("%(name)s has this case. Take it yourself first, or ask them or a lead to hand it on.")
+        raise ValidationError(words % {"name": shown_name(case.owner)})
 
 
 def refuse_unsaid_children(count: int, children: str) -> None:

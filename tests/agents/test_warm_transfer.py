@@ -175,7 +175,7 @@ def test_somebody_who_is_not_there_has_a_case_at_once_but_no_live_chat() -> None
 
 def test_the_case_of_a_third_person_is_given_at_once() -> None:
     """A lead moves what lies with somebody who is busy: nobody would wait for an answer to that."""
-    lead, holder, taker = agent_there(), agent_there(), agent_there()
+    lead, holder, taker = UserFactory(roles=["lead"]), agent_there(), agent_there()
     case = CaseFactory(owner=holder, state="open")
     assert assignment.hand_over(lead, case=case, to=taker, note=NOTE) is None
     assert owner_of(case) == taker
@@ -213,3 +213,36 @@ def test_why_names_the_giver() -> None:
     giver, taker = agent_there(), agent_there()
     made = handed(giver, taker)
     assert assignment.why(made.case) == f"Handed on by {giver.display_name.split()[0]}"
+
+
+def test_what_a_colleague_has_is_handed_on_by_those_who_may_assign_it() -> None:
+    """R-CASE-1: neither to a third person nor to a team by anybody else; whoever serves its chat has it."""
+    holder, taker, other = agent_there(), agent_there(), agent_there()
+    case = CaseFactory(owner=holder, state="open")
+    for to in ({"to": taker}, {"team": TeamFactory()}):
+        with pytest.raises(ValidationError, match="has this case"):
+            assignment.hand_over(other, case=case, **to)
+        with pytest.raises(ValidationError, match="has this case"):
+            cases.transfer(other, case=case, **to)
+    assert owner_of(case) == holder
+    assert assignment.hand_over(UserFactory(roles=["lead"]), case=case, to=taker) is None
+    assert owner_of(case) == taker
+    chat = served_chat(other)
+    Case.objects.filter(pk=chat.case_id).update(owner=holder)
+    cases.transfer(other, case=chat.case, to=taker)
+    assert owner_of(chat.case) == taker
+
+
+def test_a_closed_case_goes_to_nobody() -> None:
+    giver, taker = agent_there(), agent_there()
+    ended = {"closed_at": timezone.now(), "disposition": "answered", "next_step": "None"}
+    case = CaseFactory(owner=giver, state="closed", reason=ReasonFactory(), **ended)
+    acts = [
+        lambda: cases.transfer(giver, case=case, team=TeamFactory()),
+        lambda: assignment.hand_over(giver, case=case, to=taker),
+        lambda: cases.assign(taker, case=case, to=taker),
+    ]
+    for act in acts:
+        with pytest.raises(ValidationError, match="closed"):
+            act()
+    assert owner_of(case) == giver
