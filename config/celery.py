@@ -2,8 +2,8 @@
 
 The schedule is static and belongs to the tasks: a tasks module says ``SCHEDULE = {"its.task": seconds}``.
 Periodic tasks look at rows that are due, so a missed or a doubled run does no harm. It names in ``PARTNERS`` those of
-them that wait for somebody outside: these have a queue and a worker of their own, so that no clock waits for a
-mail server.
+them that wait for somebody outside, and in ``FILES`` those that inspect what anybody may send: both have a queue and a
+worker of their own, so that no clock waits for a mail server and no mail for a film.
 """
 
 import os
@@ -53,12 +53,19 @@ def plan(sender: Celery, **_: object) -> None:
 
 def queue_of(name: str, *_given: Any, **_named: Any) -> dict[str, str] | None:
     """Celery's router: which queue a task waits in."""
-    return {"queue": "partners"} if name in _with_partners() else None
+    return {"queue": queue} if (queue := _elsewhere().get(name)) else None
 
 
 @cache
-def _with_partners() -> frozenset[str]:
-    return frozenset(name for tasks in _modules() for name in getattr(tasks, "PARTNERS", ()))
+def _elsewhere() -> dict[str, str]:
+    """The queue of each task that has one of its own."""
+    queues = {"partners": "PARTNERS", "files": "FILES"}
+    return {
+        name: queue
+        for tasks in _modules()
+        for queue, named in queues.items()
+        for name in getattr(tasks, named, ())
+    }
 
 
 def _modules() -> Iterator[ModuleType]:

@@ -150,6 +150,7 @@ class Demo:
             "web": [*uvicorn("config.asgi:application", self.port), "--timeout-graceful-shutdown", "3"],
             "worker": [*worker, "--concurrency", "4", "-Q", "celery", "-n", "worker@%h"],
             "partners": [*worker, "--concurrency", "4", "-Q", "partners", "-n", "partners@%h"],
+            "files": [*worker, "--concurrency", "2", "-Q", "files", "-n", "files@%h"],
             "beat": [*celery, "beat", "--schedule", schedule, "--pidfile", ""],
         }
 

@@ -92,6 +92,11 @@ def partners() -> None:
     _works("partners")
 
 
+def files() -> None:
+    """The worker that inspects files. It is late while all of them are long ones."""
+    _works("files")
+
+
 def _works(queue: str) -> None:
     last = cache.get(f"{HEARTBEAT}-{queue}")
     if last is None:
@@ -126,6 +131,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "valkey": valkey,
     "worker": worker,
     "partners": partners,
+    "files": files,
     "storage": storage,
 }
 

@@ -7,8 +7,13 @@ from celery.signals import worker_ready
 
 from config import health
 
-SCHEDULE = {"config.tasks.heartbeat": 20, "config.tasks.heartbeat_of_partners": 20}
+SCHEDULE = {
+    "config.tasks.heartbeat": 20,
+    "config.tasks.heartbeat_of_partners": 20,
+    "config.tasks.heartbeat_of_files": 20,
+}
 PARTNERS = {"config.tasks.heartbeat_of_partners"}
+FILES = {"config.tasks.heartbeat_of_files"}
 
 
 @shared_task(name="config.tasks.heartbeat")
@@ -19,6 +24,11 @@ def heartbeat() -> None:
 @shared_task(name="config.tasks.heartbeat_of_partners")
 def heartbeat_of_partners() -> None:
     health.beat("partners")
+
+
+@shared_task(name="config.tasks.heartbeat_of_files")
+def heartbeat_of_files() -> None:
+    health.beat("files")
 
 
 @worker_ready.connect

@@ -8,7 +8,7 @@ from portal import access_trail, account_mail, duplicates, inspection, my_data, 
 
 log = structlog.get_logger(__name__)
 
-LONGEST_QUEUED = 300  # seconds; the sweep asks again, and files that wait for hours must not hold up the mail
+LONGEST_QUEUED = 300  # seconds; the sweep asks again, so files that wait for hours stand in the queue once
 LONGEST_PROOF = 4 * 3600  # seconds: years of entries, read once
 
 SCHEDULE = {
@@ -21,9 +21,8 @@ SCHEDULE = {
     "portal.tasks.sweep_uploads": 30,
     "portal.tasks.tend_my_data": 60,
 }
+FILES = {"portal.tasks.process_upload", "portal.tasks.sweep_uploads"}
 PARTNERS = {
-    "portal.tasks.process_upload",
-    "portal.tasks.sweep_uploads",
     "portal.tasks.send_account_mail",
     "portal.tasks.send_due_account_mail",
 }

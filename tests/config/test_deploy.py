@@ -10,7 +10,7 @@ from django.test import override_settings
 from config import celery, checks
 
 DEPLOY = Path(__file__).resolve().parents[2] / "config" / "deploy"
-QUEUES = {"celery", "partners"}
+QUEUES = {"celery", "partners", "files"}
 
 
 def compose() -> dict[str, Any]:

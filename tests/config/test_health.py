@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
 def worker_alive(valkey):
     health.beat("celery")
     health.beat("partners")
+    health.beat("files")
 
 
 def state(client) -> tuple[int, dict[str, str]]:
@@ -36,7 +37,9 @@ def test_alive_asks_no_part(client, django_assert_num_queries):
 def test_ready_where_every_part_is_well(client):
     assert state(client) == (
         200,
-        dict.fromkeys(["database", "role", "clock", "valkey", "worker", "partners", "storage"], "ok"),
+        dict.fromkeys(
+            ["database", "role", "clock", "valkey", "worker", "partners", "files", "storage"], "ok"
+        ),
     )
 
 

@@ -9,9 +9,10 @@ from celery.contrib.testing.worker import start_worker
 from django.core.cache import cache
 
 from config import celery, health
-from config.tasks import heartbeat, heartbeat_of_partners
+from config.tasks import heartbeat, heartbeat_of_files, heartbeat_of_partners
+from portal.tasks import process_upload, send_account_mail, sweep_uploads
 
-PARTNERS = celery._with_partners()
+ELSEWHERE = celery._elsewhere()
 
 
 class Waiting:
@@ -36,8 +37,8 @@ def waiting() -> Iterator[Waiting]:
             queue.bind(channel).purge()
 
 
-@pytest.mark.parametrize("name", sorted(PARTNERS))
-def test_a_task_that_waits_for_a_partner_is_one_that_there_is(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(ELSEWHERE))
+def test_a_task_with_a_queue_of_its_own_is_one_that_there_is(name: str) -> None:
     assert name in celery.app.tasks
 
 
@@ -46,6 +47,15 @@ def test_all_that_talks_to_a_partner_waits_in_its_queue(waiting: Waiting) -> Non
     heartbeat_of_partners.delay()
     heartbeat.delay()
     assert (waiting["partners"], waiting["celery"]) == (2, 1)
+
+
+def test_no_letter_waits_for_a_file(waiting: Waiting) -> None:
+    """Files are anybody's to send and may take minutes: four of them held up the codes people sign in by."""
+    process_upload.delay(0)
+    sweep_uploads.delay()
+    heartbeat_of_files.delay()
+    send_account_mail.delay(0)
+    assert (waiting["files"], waiting["partners"], waiting["celery"]) == (3, 1, 0)
 
 
 def test_a_worker_of_the_clocks_never_takes_up_what_waits_for_a_partner(waiting: Waiting) -> None:
