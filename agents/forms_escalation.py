@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from agents.forms import PersonField
 from cases.models import Rota
 from cases.models.escalation import LANES
+from cases.snoozing import refuse_far
 from portal.access import PERMISSIONS
 from portal.choices import choose_among
 from portal.models import User
@@ -87,8 +88,8 @@ class StandInForm(forms.Form):
 
     rota = forms.ModelChoiceField(Rota.objects.filter(active=True), label=_("Rota"), to_field_name="code")
     user = PersonField(User.objects.none(), label=_("Who stands in"), to_field_name="ref")
-    starts_at = forms.DateTimeField(label=_("From"), widget=_moment())
-    ends_at = forms.DateTimeField(label=_("Until"), widget=_moment())
+    starts_at = forms.DateTimeField(label=_("From"), widget=_moment(), validators=[refuse_far])
+    ends_at = forms.DateTimeField(label=_("Until"), widget=_moment(), validators=[refuse_far])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

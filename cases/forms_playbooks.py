@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cases import playbook_content as pc
 from cases.playbook_actions import ACTIONS
+from cases.snoozing import refuse_far
 from portal.choices import choose_from
 from portal.models.verification import WHATS
 
@@ -223,6 +224,7 @@ class PublishForm(RevisedForm):
         label=_("In force from (empty: now)"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        validators=[refuse_far],
     )
 
 

@@ -16,18 +16,26 @@ from portal.access import System, require
 
 CLOCK = System("snooze")
 LONGEST = timedelta(days=366)
+ANYBODYS_PLANS = timedelta(days=3660)
 AT_ONCE = 100
 
 
 def moment(local: datetime, zone: ZoneInfo) -> datetime:
     """The moment a wall clock in ``zone`` shows ``local``: the first of two in autumn.
 
-    Raises ValidationError for an hour that spring leaves out.
+    Raises ValidationError for an hour that spring leaves out, and for a year that nobody can mean.
     """
     at = local.replace(tzinfo=zone, fold=0)
+    refuse_far(at)
     if at.astimezone(ZoneInfo("UTC")).astimezone(zone).replace(tzinfo=None) != local:
         raise ValidationError(_("The clocks are put forward at that hour: choose another."))
     return at
+
+
+def refuse_far(at: datetime) -> None:
+    """Raise ValidationError for a moment with a slip in its year, before anything is reckoned with it."""
+    if abs(at - timezone.now()) > ANYBODYS_PLANS:
+        raise ValidationError(_("That is too far away: look at the year again."))
 
 
 def snooze(
