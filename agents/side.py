@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
 from agents.models import SideConversation, SideMessage
-from cases import cases, hearing, outside
+from cases import cases, clock_alarms, hearing, outside, telling
 from cases.channels.email import Mail
 from cases.models import Case
 from config.contacts import mailable
@@ -31,7 +31,7 @@ from config.security.blind import words as words_of
 from config.security.normal import is_blank
 from config.security.redaction import redact
 from portal import one_time
-from portal.access import System, require
+from portal.access import System, allowed, require
 from portal.models import Patient, User
 
 POST = System("mail")
@@ -128,6 +128,8 @@ def send(message_id: int) -> bool:
         message.tries += 1
         message.external_id = _posted(message)
         message.save(update_fields=["state", "tries", "external_id"])
+        if message.state == "failed":
+            _given_up(message)
     return bool(message.state == "sent")
 
 
@@ -145,6 +147,28 @@ def _posted(message: SideMessage) -> str:
         message.state = "sent"
         return external_id[:160]
     return ""
+
+
+def _given_up(message: SideMessage) -> None:
+    """Who wrote it hears that it went nowhere; whoever has the case or leads there, where they work here no more."""
+    case, author = message.side.case, message.author
+    told = [author.pk] if author is not None and allowed(author, "cases.work", case) else []
+    if not told:
+        told = [case.owner_id] if case.owner_id else clock_alarms.leads_of(case)
+    telling.tell(told, case_id=case.pk, kind="unsent")
+
+
+def again(actor: User, *, message: SideMessage) -> SideMessage:
+    """Send a mail that was given up once more. ValidationError where it is on its way or went out."""
+    require(actor, "cases.work", message.side.case)
+    mailable(message.side.address)
+    with transaction.atomic():
+        failed = SideMessage.objects.filter(pk=message.pk, state="failed", author__isnull=False)
+        if not failed.update(state="due", tries=0):
+            raise ValidationError(_("This mail is on its way, or was sent already."))
+        cases.record(actor, message.side.case, "side", {"what": "written", "with": message.side.party})
+        transaction.on_commit(lambda: _soon(message.pk))
+    return message
 
 
 def reply_address(side: SideConversation) -> str:

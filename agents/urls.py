@@ -94,6 +94,7 @@ console = [
     path("cases/<str:number>/side/", side.threads, name="case-side"),
     path("cases/<str:number>/side/seen/", side.seen, name="case-side-seen"),
     path("cases/<str:number>/side/<uuid:ref>/", side.say, name="case-side-say"),
+    path("cases/<str:number>/side/<uuid:ref>/<int:message>/again/", side.again, name="case-side-again"),
     path("cases/<str:number>/customer/", customer.customer, name="case-customer"),
     path("cases/<str:number>/customer/said/", customer.said, name="case-customer-said"),
     path("cases/<str:number>/held/", sending.held, name="case-held"),

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from agents import side
-from agents.models import SideConversation
+from agents.models import SideConversation, SideMessage
 from agents.views.answers import StaffRequest
 from agents.views.cases import opened
 from cases.models import Case
@@ -77,6 +77,21 @@ def say(request: StaffRequest, number: str, ref: str) -> HttpResponseBase:
     return _shown(request, case, NewSideForm(), said_on=(thread.pk, form), status=422)
 
 
+@require_POST
+@door("cases.work", realm="staff")
+def again(request: StaffRequest, number: str, ref: str, message: int) -> HttpResponseBase:
+    """A mail that was given up goes once more."""
+    case = opened(request, number, "case: side conversations")
+    try:
+        thread = side.one(request.user, case, ref)
+        side.again(request.user, message=thread.messages.get(pk=message))
+    except (SideConversation.DoesNotExist, SideMessage.DoesNotExist):
+        raise Http404 from None
+    except ValidationError as error:
+        return _shown(request, case, NewSideForm(), status=422, refused=error.messages)
+    return _shown(request, case, NewSideForm())
+
+
 def _shown(
     request: StaffRequest,
     case: Case,
@@ -84,6 +99,7 @@ def _shown(
     *,
     said_on: tuple[int, SayOnForm] | None = None,
     status: int = 200,
+    refused: list[str] | None = None,
 ) -> HttpResponseBase:
     """Each thread with the form to write on in it; one that came back keeps what was written."""
     forms_of = [
@@ -93,5 +109,5 @@ def _shown(
         )
         for thread in side.of(request.user, case)
     ]
-    shown = {"case": case, "form": form, "threads": forms_of}
+    shown = {"case": case, "form": form, "threads": forms_of, "refused": refused}
     return render(request, "agents/case/side.html", shown, status=status)

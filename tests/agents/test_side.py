@@ -12,7 +12,7 @@ from django.urls import reverse
 from agents import side
 from agents.models import SideConversation, SideMessage
 from cases.channels import email
-from cases.models import Case, CaseEvent
+from cases.models import Case, CaseEvent, Notification
 from config.integrations import mail
 from config.integrations.breaker import PartnerDown, PartnerRefuses
 from portal.models import User
@@ -118,6 +118,68 @@ def test_a_mail_that_cannot_go_waits_or_is_given_up(
     assert (message.state, message.tries) == (state, tries)
 
 
+def lost(agent: User, case: Case, monkeypatch: pytest.MonkeyPatch) -> SideMessage:
+    """A mail that was tried as often as one is, with nobody at the other end."""
+
+    def down(*_: Any, **__: Any) -> str:
+        raise PartnerDown("mail")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(mail, "send", down)
+        begun(agent, case)
+        for _ in range(side.MOST_TRIES):
+            assert [side.send(waiting) for waiting in side.due()] == [False]
+    return SideMessage.objects.get(state="failed")
+
+
+def told(kind: str = "unsent") -> list[User]:
+    return [one.user for one in Notification.objects.filter(kind=kind).select_related("user")]
+
+
+def test_who_wrote_a_mail_that_was_given_up_is_told(
+    agent: User, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost(agent, case, monkeypatch)
+    assert told() == [agent]
+
+
+def test_where_its_writer_left_whoever_has_the_case_is_told(
+    agent: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = UserFactory(roles=["agent"])
+    monkeypatch.setattr(side, "MOST_TRIES", 1)
+    begun(agent, CaseFactory(owner=owner))
+    User.objects.filter(pk=agent.pk).update(is_active=False)
+    lead, ownerless = UserFactory(roles=["lead"]), CaseFactory()
+    begun(owner, ownerless)
+    SideMessage.objects.filter(side__case=ownerless).update(author=agent)
+
+    def refused(*_: Any, **__: Any) -> str:
+        raise PartnerRefuses("mail", 550)
+
+    monkeypatch.setattr(mail, "send", refused)
+    for waiting in side.due():
+        side.send(waiting)
+    assert set(told()) == {owner, lead}
+
+
+def test_a_mail_that_was_given_up_is_sent_again(
+    agent: User, case: Case, monkeypatch: pytest.MonkeyPatch, sent: list[Any]
+) -> None:
+    message, client = lost(agent, case, monkeypatch), signed_in(agent)
+    dialog = reverse("agents:case-side", args=[case.number])
+    again = reverse("agents:case-side-again", args=[case.number, message.side.ref, message.pk])
+    assert again in client.get(dialog).content.decode()
+    assert client.post(again).status_code == 200
+    assert client.post(again).status_code == 422
+    assert side.send(message.pk)
+    [mailed] = sent
+    assert mailed["text"] == ASKED
+    assert again not in client.get(dialog).content.decode()
+    other = reverse("agents:case-side-again", args=[CaseFactory().number, message.side.ref, message.pk])
+    assert client.post(other).status_code == 404
+
+
 # --- the answer --------------------------------------------------------------------------------------
 def post(body: bytes, *, at: int | None = None, signature: str | None = None) -> int:
     signed = mail.signature(body, int(time.time()) if at is None else at)
@@ -138,9 +200,11 @@ def test_an_answer_comes_back_to_its_thread_once(agent: User, case: Case) -> Non
 
 
 def test_who_it_says_it_is_from_proves_nothing(agent: User, case: Case) -> None:
+    """It is somebody's letter, for the desk to identify, and no answer to the thread."""
     begun(agent, case)
     for to in ("reply@bayside.example", "reply+0000@bayside.example", "office@lee.example", ""):
-        assert post(answer(to)) in {404, 422}
+        assert post(answer(to, message_id=f"<{to or 'none'}>")) == 202
+    assert Case.objects.exclude(pk=case.pk).filter(patient=None, channel="email").count() == 4
     assert not SideMessage.objects.filter(state="received").exists()
 
 

@@ -159,6 +159,7 @@ URLS: dict[str, set[str] | str] = {
     "agents:case-callback": DESK,
     "agents:case-callback-settle": DESK,
     "agents:case-side": DESK,
+    "agents:case-side-again": DESK,
     "agents:case-side-say": DESK,
     "agents:case-side-seen": DESK,
     "agents:case-customer": DESK | {AUDITOR},
