@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError
 
 from agents import timeline, workspace
 from agents.models import HeldReply
-from cases import belongings, cases, conversations, kin, live
+from cases import belongings, cases, clock_alarms, conversations, kin, live, telling
 from cases import sending as fitness
 from cases.drafts import Refused
 from cases.models import Case, Conversation, Message
@@ -309,11 +309,27 @@ def _settle(held: HeldReply, state: str) -> None:
 def _back_to_draft(held: HeldReply) -> None:
     """Never lose a word nor a file: before what was begun meanwhile, if anything was. A note stays one."""
     case = kin.kept(held.case)
-    begun = workspace.draft_of(held.user, case)
+    writer = _writer(held, case)
+    begun = workspace.draft_of(writer, case)
     files = list(dict.fromkeys([*held.attachments, *(begun.attachments if begun else [])]))
     if begun is None or is_blank(begun.body):
         kept: dict[str, Any] = {"body": held.body, "seen": held.seen, "made_from": held.made_from}
-        workspace.keep_draft(held.user, case, kind="reply", files=files, **kept)
+        workspace.keep_draft(writer, case, kind="reply", files=files, **kept)
         return
     body = f"{held.body}\n\n{begun.body}"
-    workspace.keep_draft(held.user, case, kind=begun.kind, body=body, seen=held.seen, files=files)
+    workspace.keep_draft(writer, case, kind=begun.kind, body=body, seen=held.seen, files=files)
+
+
+def _writer(held: HeldReply, case: Case) -> User:
+    """Who goes on with it: its author; whoever has the case, or leads there, where the author works here no more.
+
+    They find words that they never wrote, so they are told.
+    """
+    author = User.objects.get(pk=held.user_id)
+    if allowed(author, "cases.work", case):
+        return author
+    asked = [*([case.owner_id] if case.owner_id else []), *clock_alarms.leads_of(case)]
+    people = User.objects.in_bulk(asked)
+    found = next((people[pk] for pk in asked if allowed(people[pk], "cases.work", case)), author)
+    telling.tell([found.pk], case_id=case.pk, kind="unsent", by=author.pk)
+    return found

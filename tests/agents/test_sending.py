@@ -18,7 +18,7 @@ from agents import sending, workspace
 from agents.models import Draft, HeldReply
 from cases import merging, splitting
 from cases.drafts import Refused
-from cases.models import Case, Message
+from cases.models import Case, Message, Notification
 from portal.models import RoleGrant, User
 from tests.factories import CaseFactory, ConversationFactory, DocumentFactory, UserFactory, message_in
 from tests.people import signed_in
@@ -196,6 +196,27 @@ def test_it_leaves_with_the_rights_its_author_has_then(agent: User, case: Case) 
     reply.refresh_from_db()
     assert (reply.state, reply.refused_for, said_by(agent)) == ("refused", "forbidden", [])
     assert Draft.objects.get(user=agent).body == "It ships tomorrow."
+
+
+@pytest.mark.parametrize("owned", [True, False])
+@pytest.mark.parametrize("customer_wrote", [True, False])
+def test_words_of_an_author_who_left_go_to_whoever_answers_for_the_case(
+    agent: User, case: Case, owned: bool, customer_wrote: bool
+) -> None:
+    lead, owner = UserFactory(roles=["lead"]), UserFactory(roles=["agent"])
+    heir = owner if owned else lead
+    reply = held(agent, case, at=timezone.now() + timedelta(hours=1))
+    Case.objects.filter(pk=case.pk).update(owner=owner if owned else None)
+    User.objects.filter(pk=agent.pk).update(is_active=False)
+    workspace.save_draft(heir, case=case, kind="reply", body="Good morning", seen=0)
+    if customer_wrote:
+        sending.customer_wrote(case.pk)
+    else:
+        HeldReply.objects.update(release_at=timezone.now())
+        assert not sending.release(reply.pk)
+    assert Draft.objects.get().body == "It ships tomorrow.\n\nGood morning"
+    assert Draft.objects.get().user == heir
+    assert [(one.user, one.kind) for one in Notification.objects.all()] == [(heir, "unsent")]
 
 
 def test_it_follows_its_case_into_another(agent: User, case: Case) -> None:

@@ -48,6 +48,18 @@ def test_a_follower_hears_what_becomes_of_a_case(agent: User, case: Case) -> Non
     assert following.unread(follower) == 1
 
 
+def test_a_colleague_who_looks_leaves_it_unread_for_its_owner(agent: User, case: Case) -> None:
+    owner = UserFactory(roles=["agent"])
+    Case.objects.filter(pk=case.pk).update(owner=owner)
+    thread = case.conversations.get()
+    write_one(Draft(thread.pk, Author("customer", "guest", "Zoe"), "Where is my oxygen?"))
+    for reader, unread in ((agent, 1), (owner, 0)):
+        case.refresh_from_db()
+        cases.seen(reader, case=case)
+        case.refresh_from_db()
+        assert case.unread == unread
+
+
 def test_what_one_did_oneself_is_no_news(agent: User, case: Case) -> None:
     following.follow(agent, case=case)
     cases.transfer(agent, case=case, to=UserFactory(roles=["agent"]))
