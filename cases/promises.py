@@ -12,6 +12,7 @@ from django.utils import timezone
 from cases import calendars
 from cases.models import Calendar, SlaPolicy, SlaTarget
 from config.business_day import business_day
+from portal.tiers import TIER
 
 REPLY_HOURS = 4
 
@@ -24,12 +25,12 @@ READ = """
                     FROM cases_slatarget t WHERE t.policy_id = p.id)
     ) ORDER BY p.id), '[]')::text FROM cases_slapolicy p WHERE p.active
 """
-FACTS = """
+FACTS = f"""
     SELECT c.id, c.channel, c.state, c.waiting_on, c.priority, c.reason_id, coalesce(r.family, ''),
-        coalesce(p.tier, 'standard'), c.merged_into_id
+        coalesce({TIER}, 'standard'), c.merged_into_id
     FROM cases_case c LEFT JOIN cases_reason r ON r.id = c.reason_id LEFT JOIN portal_patient p ON p.id = c.patient_id
     WHERE c.id = ANY(%s)
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,19 @@ from cases.models import Case, Clock
 from cases.signals import case_changed, clock_breached
 from portal import verification
 from portal.access import FLOOR, System
-from portal.models import EmergencyAccess, User, Verification
+from portal.models import EmergencyAccess, Order, User, Verification
 from portal.signals import (
     circumstances_told,
     glass_broken,
+    order_changed,
     records_merged,
     sessions_ended,
+    tier_changed,
     verification_locked,
     verification_tried,
 )
 
-SETTLER = System("merge of records")
+SETTLER = System("records")
 
 
 @receiver(sessions_ended, dispatch_uid="cases: close sockets")
@@ -69,6 +71,19 @@ def go_by_what_is_left(patient_ids: list[int], **_: Any) -> None:
     """Who was identified for one record was not for both; and the promises are those of its tier."""
     for patient_id in patient_ids:
         chat_forms.forget(patient_id)
+        cases.promised_anew(SETTLER, patient_id=patient_id)
+
+
+@receiver(tier_changed, dispatch_uid="cases: promise anew")
+def promise_anew(patient_id: int, **_: Any) -> None:
+    cases.promised_anew(SETTLER, patient_id=patient_id)
+
+
+@receiver(order_changed, dispatch_uid="cases: promise anew by an order")
+def promise_anew_by_order(order_id: int, **_: Any) -> None:
+    """What keeps somebody alive was ordered, came, or was called off."""
+    orders = Order.objects.filter(pk=order_id, lines__product__life_sustaining=True)
+    for patient_id in orders.values_list("patient_id", flat=True).distinct():
         cases.promised_anew(SETTLER, patient_id=patient_id)
 
 

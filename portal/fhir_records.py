@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from config.business_day import business_day
 from config.contacts import diallable, mailable
-from portal import formats, profile, uploads
+from portal import formats, profile, tiers, uploads
 from portal.fhir_import import Import, NotUsable, Read, Resource, handles
 from portal.models import (
     Device,
@@ -163,6 +163,7 @@ def device(run: Import, read: Read) -> None:
     row.description = (label or _device_name(resource) or "Device")[:160]
     row.serial_number, row.lot = resource.get("serialNumber", "")[:80], resource.get("lotNumber", "")[:40]
     run.keep(read, row, owner)
+    tiers.tell(owner.pk)
 
 
 def _device_name(resource: Resource) -> str:
@@ -190,6 +191,7 @@ def device_request(run: Import, read: Read) -> None:
     run.keep(read, row, owner)
     _order_line(row, product)
     _prescription(row, product)
+    tiers.tell(owner.pk)
     if resource.get("requester") and row.practitioner is None:
         run.report.refuse(read, "imported without its practitioner, who was not in the files")
 

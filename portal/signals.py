@@ -12,6 +12,7 @@
 | ``circumstances_told`` | a death, a stay, how to speak with them | ``patient_id``, ``purpose``, ``what``, ``by`` |
 | ``records_merged`` | two records became one, or were parted again | ``patient_ids`` |
 | ``glass_broken`` | a record was opened in an emergency | ``access_id``, ``purpose`` |
+| ``tier_changed`` | what is promised to a patient may be something else | ``patient_id`` |
 | ``sessions_ended`` | sessions of a user ended (sign-out, time-out, deactivation) | ``user_id``, ``session_ids`` |
 """
 
@@ -27,4 +28,5 @@ verification_locked = Signal()
 circumstances_told = Signal()
 records_merged = Signal()
 glass_broken = Signal()
+tier_changed = Signal()
 sessions_ended = Signal()

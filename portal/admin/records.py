@@ -6,12 +6,13 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from config.security import audit
-from portal import invitations, profile
-from portal.access import allowed
+from portal import invitations, profile, tiers
+from portal.access import allowed, require
 from portal.models import (
     ContactChange,
     Device,
@@ -23,7 +24,7 @@ from portal.models import (
     Product,
     Shipment,
 )
-from portal.workshop import WorkshopAdmin
+from portal.workshop import REASON_LENGTH, WorkshopAdmin
 
 
 class FindForm(forms.Form):
@@ -41,6 +42,17 @@ class FoundFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         found = [int(pk) for pk in (self.value() or "").split(",") if pk.isdecimal() and len(pk) < 19]
         return queryset.filter(pk__in=found)
+
+
+class TierForm(forms.Form):
+    tier = forms.ChoiceField(label=_("Tier"), choices=Patient.TIERS)
+    reason = forms.CharField(
+        label=_("Why?"),
+        help_text=_("It goes on the access trail."),
+        min_length=REASON_LENGTH,
+        max_length=400,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+    )
 
 
 @admin.register(Patient)
@@ -67,7 +79,30 @@ class PatientAdmin(WorkshopAdmin):
 
     def get_urls(self) -> list[Any]:
         find = self.admin_site.admin_view(self.find_view)
-        return [path("find/", find, name="portal_patient_find"), *super().get_urls()]
+        tier = self.admin_site.admin_view(self.tier_view)
+        return [
+            path("find/", find, name="portal_patient_find"),
+            path("<int:pk>/tier/", tier, name="portal_patient_tier"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        address = reverse("admin:portal_patient_tier", args=[object_id])
+        tools = [{"url": address, "label": _("Tier")}] if allowed(request.user, "cases.manage") else []
+        return super().change_view(request, object_id, form_url, {"tools": tools, **(extra_context or {})})
+
+    def tier_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What is promised to this patient goes by their tier."""
+        require(request.user, "cases.manage")
+        patient = get_object_or_404(Patient, pk=pk)
+        form = TierForm(request.POST or None, initial={"tier": patient.tier})
+        if request.method == "POST" and form.is_valid():
+            tiers.choose(request.user, patient=patient, **form.cleaned_data)
+            return HttpResponseRedirect(reverse("admin:portal_patient_change", args=[pk]))
+        lead = _("Whoever has life-sustaining equipment at home is on that tier, whatever stands here.")
+        return self.ask(request, form, title=_("Tier"), button=_("Save"), lead=lead)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         tools = [{"url": reverse("admin:portal_patient_find"), "label": _("Find a patient")}]
