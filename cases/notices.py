@@ -52,7 +52,7 @@ def send(notice_id: int) -> bool:
 def _owed_again(notice: Notice) -> None:
     from cases import answering  # its rules write messages, whose writer asks this module
 
-    if notice.state in {"skipped", "failed"} and notice.message.conversation.channel in CARRIERS:
+    if _is_lost(notice, notice.state):
         answering.not_carried(notice.message)
 
 
@@ -62,20 +62,26 @@ def _told(notice: Notice) -> str:
     carry = CARRIERS.get(conversation.channel)
     patient = conversation.patient
     try:
-        sent = patient is not None and (
-            carry(notice.message, patient) if carry else _announced(notice, patient)
+        sent = (
+            carry(notice.message, patient) if carry else patient is not None and _announced(notice, patient)
         )
         state = "sent" if sent else "skipped"
     except PartnerRefuses:
         state = "failed"
     except PartnerDown:
         state = "failed" if notice.tries >= MOST_TRIES else "due"
-    if carry and state in {"skipped", "failed"}:
+    if _is_lost(notice, state):
         _not_carried(conversation)
     return state
 
 
-CARRIERS: dict[str, Callable[[Message, Patient], bool]] = {"email": email.deliver, "sms": sms.deliver}
+def _is_lost(notice: Notice, state: str) -> bool:
+    """Whether a reply that should have been carried was not; that something came is said again tomorrow."""
+    carried = notice.message.conversation.channel in CARRIERS and notice.message.kind == "reply"
+    return carried and state in {"skipped", "failed"}
+
+
+CARRIERS: dict[str, Callable[[Message, Patient | None], bool]] = {"email": email.deliver, "sms": sms.deliver}
 
 
 def _not_carried(conversation: Conversation) -> None:

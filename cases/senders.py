@@ -69,6 +69,12 @@ def tie(sender: Sender, conversation: Conversation) -> None:
         conversation.session_digest = _digest(sender)
 
 
+def is_tied(sender: Sender, conversation: Conversation) -> bool:
+    """Whether it was begun from this address."""
+    kept = conversation.session_digest
+    return bool(kept) and any(crypto.same(_digest(sender, key_id), kept) for key_id in crypto.ring().ids)
+
+
 def _digest(sender: Sender, key_id: str | None = None) -> str:
     return crypto.mac(PURPOSE, f"{sender.channel}:{sender.address}".encode(), key_id).hex()
 

@@ -4,8 +4,6 @@ What the company is to text back is the answer of each rule here. It tells nobod
 prove: that their words came, and where to go.
 """
 
-import unicodedata
-
 from django.conf import settings
 from django.db import transaction
 from django.utils import translation
@@ -60,8 +58,7 @@ def receive(text: Text) -> str:
 
 def meaning(body: str) -> tuple[str, str]:
     """``stop``, ``start`` or ``help`` where the whole text is such a word, and its language."""
-    seen = "".join(sign for sign in body if unicodedata.category(sign) != "Cf")
-    return MEANT.get(normal.name(seen), ("", ""))
+    return MEANT.get(normal.name(normal.seen(body)), ("", ""))
 
 
 # --- words that are obeyed ---------------------------------------------------------------------------

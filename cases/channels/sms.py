@@ -11,7 +11,7 @@ from cases.drafts import LONGEST_BODY
 from cases.models import Message
 from config.integrations import sms
 from config.security import normal
-from config.security.normal import is_blank
+from config.security.normal import is_blank, seen
 from portal import consent, contact_holds
 from portal.models import Patient
 
@@ -39,7 +39,9 @@ def parse(raw: bytes) -> Text:
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=64)
         told = dict(pairs)
-        text = Text(told["MessageSid"], told["From"], told.get("Body", ""), int(told.get("NumMedia") or "0"))
+        text = Text(
+            told["MessageSid"], told["From"], seen(told.get("Body", "")), int(told.get("NumMedia") or "0")
+        )
     except (KeyError, ValueError):
         raise Unreadable from None
     if len(told) < len(pairs) or not _fits(text):
@@ -57,12 +59,22 @@ def _fits(text: Text) -> bool:
     )
 
 
-def deliver(message: Message, patient: Patient) -> bool:
-    """Whether it went. Not to the dead, nor to whoever said STOP. Raises PartnerDown or PartnerRefuses."""
-    number = contact_holds.usable_for_delivery(patient, "phone")
-    if not number or patient.deceased_on is not None or consent.refuses(patient, "sms", "orders"):
-        return False
-    if stops.stands(normal.phone(number)):
+def deliver(message: Message, patient: Patient | None) -> bool:
+    """Whether it went. Not to the dead, nor to whoever said STOP; to somebody nobody knows where they wrote from.
+
+    Raises PartnerDown or PartnerRefuses.
+    """
+    number = _number(message, patient)
+    if not number or stops.stands(normal.phone(number)):
         return False
     sms.send(number, message.body, key=f"reply-{message.pk}")
     return True
+
+
+def _number(message: Message, patient: Patient | None) -> str:
+    if patient is None:
+        guest = message.conversation.guest_name
+        return guest if NUMBER.fullmatch(guest) else ""
+    if patient.deceased_on is not None or consent.refuses(patient, "sms", "orders"):
+        return ""
+    return contact_holds.usable_for_delivery(patient, "phone")

@@ -1,8 +1,6 @@
 """E-mail out, by SMTP; and how the provider signs what it posts of mail that came in."""
 
-import hmac
 import smtplib
-import time
 from collections.abc import Sequence
 from email.utils import make_msgid
 from functools import partial
@@ -19,6 +17,7 @@ from django.core.mail.message import sanitize_address
 
 from config.integrations.breaker import PartnerBusy, PartnerDown, PartnerRefuses, breaker
 from config.integrations.deadline import Deadline
+from config.integrations.signatures import is_stamped, stamped
 
 log = structlog.get_logger(__name__)
 letters = prometheus_client.Counter(
@@ -28,18 +27,28 @@ letters = prometheus_client.Counter(
 PARTNER = "mail"
 WHOLE_SECONDS = 30.0  # for a message, from the first line to the last
 UNFIT = 553  # what a server says of an address that is none
-LATEST = 300  # seconds that a signature is good for
 
 
-def send(to: str, subject: str, text: str, html: str = "", *, reply_to: str = "", key: str = "") -> str:
+def send(
+    to: str,
+    subject: str,
+    text: str,
+    html: str = "",
+    *,
+    reply_to: str = "",
+    key: str = "",
+    automatic: bool = False,
+) -> str:
     """Send one message; its Message-ID. Raises PartnerDown (try later) or PartnerRefuses (bad address).
 
     With `key` a doubtful message is sent again under the same Message-ID and Idempotency-Key, by which the provider
-    and the mailbox know it again. What may stand in it is the caller's duty: R-SHIP-3's list and nothing else.
+    and the mailbox know it again; `automatic`: no machine is to answer it. What may stand in it is the caller's duty:
+    R-SHIP-3's list and nothing else.
     """
     host = urlsplit(settings.PUBLIC_URL).hostname
     message_id = f"<{key}@{host}>" if key else make_msgid(domain=host)
     headers = {"Message-ID": message_id} | ({"Idempotency-Key": key} if key else {})
+    headers |= {"Auto-Submitted": "auto-replied"} if automatic else {}
     answers = [reply_to] if reply_to else None
     message = EmailMultiAlternatives(subject, text, to=[to], reply_to=answers, headers=headers)
     if html:
@@ -109,15 +118,10 @@ def _deliver(message: EmailMultiAlternatives) -> None:
 
 
 def signature(body: bytes, at: int) -> str:
-    """What X-Mail-Signature holds: ``t=<seconds>,v1=<HMAC-SHA256 of "seconds.body">``."""
-    signed = hmac.digest(settings.MAIL_WEBHOOK_SECRET.encode(), f"{at}.".encode() + body, "sha256")
-    return f"t={at},v1={signed.hex()}"
+    """What X-Mail-Signature holds."""
+    return stamped(body, at, settings.MAIL_WEBHOOK_SECRET)
 
 
 def is_signed(body: bytes, header: str) -> bool:
     """Whether the provider posted this, in the last five minutes. False where no secret is agreed."""
-    stamp = header.partition(",")[0].removeprefix("t=")
-    if not settings.MAIL_WEBHOOK_SECRET or not stamp.isdecimal() or len(stamp) > 12:
-        return False
-    fresh = abs(time.time() - int(stamp)) <= LATEST
-    return hmac.compare_digest(signature(body, int(stamp)).encode(), header.encode()) and fresh
+    return is_stamped(body, header, settings.MAIL_WEBHOOK_SECRET)

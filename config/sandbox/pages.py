@@ -96,6 +96,11 @@ def write() -> str:
         "Write to us",
         '<h2>A text message</h2><form method="post" action="/write/text">'
         '<p><label>From <input name="From" value="+15125550143" required></label></p>'
+        '<p><label>Text <textarea name="Body" required></textarea></label></p><button>Send</button></form>'
+        '<h2>An e-mail</h2><form method="post" action="/write/mail">'
+        '<p><label>From <input name="From" value="kim@example.org" required></label></p>'
+        '<p><label>To <input name="To" value="reply@bayside.example" required></label></p>'
+        '<p><label>Subject <input name="Subject"></label></p>'
         '<p><label>Text <textarea name="Body" required></textarea></label></p><button>Send</button></form>',
     )
 

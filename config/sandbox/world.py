@@ -31,10 +31,11 @@ VOICE_ACCOUNT = env.text("VOICE_ACCOUNT", "ACdemo")
 VOICE_TOKEN = env.secret("VOICE_TOKEN", "demo-voice-token")
 SMS_FROM = env.text("SMS_FROM", "+15125550100")
 SMS_WEBHOOK_SECRET = env.secret("SMS_WEBHOOK_SECRET", "demo-sms-webhook-secret")
+MAIL_WEBHOOK_SECRET = env.secret("MAIL_WEBHOOK_SECRET", "demo-mail-webhook-secret")
 
 office = PostOffice()
 exchange = Exchange(VOICE_ACCOUNT, VOICE_TOKEN)
-inward = Inward(PUBLIC_URL, SMS_WEBHOOK_SECRET)
+inward = Inward(PUBLIC_URL, SMS_WEBHOOK_SECRET, MAIL_WEBHOOK_SECRET)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +76,7 @@ async def _send(send: Send, status: int, kind: str, body: bytes) -> None:
 
 
 async def _pick_up(scope: Scope, body: bytes) -> Answer | None:
-    """A hand on a page: ``POST /calls/<sid>/answer`` with a key, or how it ended instead; ``POST /write/text``."""
+    """A hand on a page: ``POST /calls/<sid>/answer`` with a key, or how it ended instead; ``POST /write/...``."""
     match scope["method"], [part for part in scope["path"].split("/") if part]:
         case "POST", ["calls", sid, act] if call := exchange.call(sid):
             if act == "answer":
@@ -83,8 +84,9 @@ async def _pick_up(scope: Scope, body: bytes) -> Answer | None:
             elif act in OUTCOMES:
                 await exchange.end(call, act)
             return 200, HTML, pages.calls(exchange.calls)
-        case "POST", ["write", "text"]:
-            back = await _text_in(dict(parse_qsl(body.decode())))
+        case "POST", ["write", "text" | "mail" as what]:
+            fields = dict(parse_qsl(body.decode()))
+            back = await (_text_in(fields) if what == "text" else _mail_in(fields))
             return 200, HTML, pages.written(back.status, back.words)
     return None
 
@@ -96,6 +98,15 @@ async def _text_in(fields: dict[str, str]) -> Back:
     if back.words:
         office.take_text({"From": SMS_FROM, "To": sender, "Body": back.words}, "")
     return back
+
+
+async def _mail_in(fields: dict[str, str]) -> Back:
+    """Somebody mails us; what comes back comes by mail."""
+    told = (fields.get(name, "") for name in ("From", "To", "Subject", "Body"))
+    try:
+        return await inward.mail(*told)
+    except ValueError:
+        return Back(400)
 
 
 def answer(scope: Scope, body: bytes) -> Answer:

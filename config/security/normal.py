@@ -41,6 +41,11 @@ def identity(value: str) -> str:
     return f"{name(last)}|{born}"
 
 
+def seen(text: str) -> str:
+    """Without format marks, which nobody sees: a zero-width space takes a word or a number apart for us alone."""
+    return "".join(char for char in text if unicodedata.category(char) != "Cf")
+
+
 def is_blank(text: str) -> bool:
     """Whether whoever reads it would see nothing."""
     return all(char in BLANK_LETTERS or unicodedata.category(char) in UNSEEN for char in text)

@@ -307,9 +307,9 @@ def test_a_number_that_never_ends_is_put_off() -> None:
 def test_somebody_of_the_sandbox_writes_to_us(live_server: Any) -> None:
     """R-INT-3: in what the company would post, and with what it would text back."""
     PatientFactory(phone=NUMBER)
-    company = Inward(live_server.url, settings.SMS_WEBHOOK_SECRET)
+    company = Inward(live_server.url, settings.SMS_WEBHOOK_SECRET, "")
     back = asyncio.run(company.text(NUMBER, "+15125550100", "Where is my order?"))
     assert (back.status, "your message came" in back.words) == (200, True)
     assert asyncio.run(company.text("nobody", "+15125550100", "x")).status == 422
-    assert asyncio.run(Inward(live_server.url, "wrong").text(NUMBER, "+15125550100", "x")).status == 401
+    assert asyncio.run(Inward(live_server.url, "wrong", "").text(NUMBER, "+15125550100", "x")).status == 401
     assert Message.objects.get(author_role="customer").body == "Where is my order?"
