@@ -168,7 +168,8 @@ def release_cases(owned: QuerySet[Case]) -> int:
 def _gone() -> QuerySet[User]:
     """Staff who work on cases no more: their account is closed, or no role of theirs that does is in force."""
     here = User.objects.holding(PERMISSIONS["cases.work"])
-    return User.objects.filter(realm=STAFF_REALM).exclude(pk__in=here.order_by().values("pk"))
+    gone: QuerySet[User] = User.objects.filter(realm=STAFF_REALM).exclude(pk__in=here.order_by().values("pk"))
+    return gone
 
 
 def sweep() -> int:

@@ -179,7 +179,7 @@ def _was_not_made(callback_id: int) -> bool:
         told = [*([owner] if owner else []), *(leads if given_up or not owner else [])]
         telling.tell(told, case_id=kept.case_id, kind="callback")
         if given_up:
-            escalation.broken(kept.case_id, why=_("A promised call was not made."))
+            escalation.broken(kept.case_id, why=str(_("A promised call was not made.")))
     return True
 
 

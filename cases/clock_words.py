@@ -183,6 +183,7 @@ def _cause(code: str) -> str:
     causes = {
         "opened": _("the case was opened"),
         "customer_spoke": _("the customer wrote"),
+        "in_line": _("the customer is back in line"),
         "we_spoke": _("we answered"),
         "unsaid": _("our answer reached nobody"),
         "acknowledged": _("we told the customer that we have it"),

@@ -25,7 +25,7 @@ from cases.drafts import (
     checked_body,
 )
 from cases.models import Case, Conversation
-from cases.people import acts_for, author_of, is_staff, may_say, shown_name, takes_part
+from cases.people import Guest, acts_for, author_of, is_staff, may_say, shown_name, takes_part
 from cases.signals import contact_waiting
 from cases.writer import write, write_one
 from config.security import audit
@@ -140,8 +140,8 @@ def _require_heard(actor: Any, conversation: Conversation) -> None:
 
 
 def opened(actor: Any, conversation: Conversation) -> None:
-    """A customer begins to follow a conversation: as ``join``. A guest has no record that could be seen."""
-    if actor.pk and conversation.patient_id:
+    """A customer begins to follow a conversation: as ``join``. A guest nobody knows has no record to be seen."""
+    if conversation.patient_id:
         _on_the_trail(actor, conversation, "chat joined")
 
 
@@ -152,14 +152,18 @@ def messages(
     _require_heard(actor, conversation)
     marks = (conversation.pk, after, staff_after if is_staff(actor) else history.NOTHING)
     found = history.since([marks])
-    if is_staff(actor) or (actor.pk and conversation.patient_id and (found or not after)):
+    if is_staff(actor) or (conversation.patient_id and (found or not after)):
         _on_the_trail(actor, conversation, "chat read")
     return [frames.for_desk(each) for each in found] if is_staff(actor) else found
 
 
-def _on_the_trail(actor: User, conversation: Conversation, what: str) -> None:
+def _on_the_trail(actor: Any, conversation: Conversation, what: str) -> None:
+    """A guest's own name is no name for the trail, nor is whoever else is signed in at that browser."""
     purpose = f"case:{conversation.case_id}" if conversation.case_id else audit.context.get().purpose
-    with audit.acting(actor, purpose=purpose, on_behalf_of=acts_for(actor, conversation)):
+    known: dict[str, Any] = {"purpose": purpose, "on_behalf_of": acts_for(actor, conversation)}
+    if isinstance(actor, Guest):
+        actor, known = None, known | {"actor_id": None, "actor_name": "", "realm": "guest"}
+    with audit.acting(actor, **known):
         audit.read([conversation.patient_id] if conversation.patient_id else [], what, objects=[conversation])
 
 
@@ -175,7 +179,8 @@ def mark_read(actor: Any, *, conversation: Conversation, seq: int) -> frames.Fra
         if not cursor.rowcount:
             return None
         if is_staff(actor) and conversation.case_id:
-            Case.objects.filter(pk=conversation.case_id, unread__gt=0).update(unread=0)
+            theirs = Q() if conversation.agent_id == actor.pk else Q(owner=None) | Q(owner=actor.pk)
+            Case.objects.filter(theirs, pk=conversation.case_id, unread__gt=0).update(unread=0)
         frame = frames.read(conversation.pk, role, reached)
         transaction.on_commit(lambda: live.say(frame))
     return frame
@@ -252,6 +257,9 @@ def transfer(
 
 
 def _to_line(conversation: Conversation) -> None:
+    """Whoever is put back waits for our word again, whoever had the last one."""
+    if conversation.agent is not None and conversation.case is not None:
+        sla.event(cases.locked(conversation.case), "in_line")
     conversation.agent, conversation.state = None, "queued"
     conversation.queued_at = conversation.queued_at or timezone.now()
     conversation.save(update_fields=["agent", "state", "queued_at"])

@@ -5,7 +5,7 @@ the many cases of a batch of messages. ``look`` finds the clocks whose moment ha
 case pauses nothing: only a customer who has the word does.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,9 +51,9 @@ STANDING = """
 
 # --- what happens on a case --------------------------------------------------------------------------
 def event(case: Case, what: str, *, actor: Any = None, at: datetime | None = None, cause: str = "") -> None:
-    """Something happened on a case: ``opened``, ``customer_spoke``, ``we_spoke``, ``unsaid``, ``acknowledged``,
-    ``waits``, ``resumes``, ``reclassified``, ``closed``, ``reopened``, ``merged``, ``unmerged``, ``parted`` or
-    ``cancelled``.
+    """Something happened on a case: ``opened``, ``customer_spoke``, ``in_line``, ``we_spoke``, ``unsaid``,
+    ``acknowledged``, ``waits``, ``resumes``, ``reclassified``, ``closed``, ``reopened``, ``merged``, ``unmerged``,
+    ``parted`` or ``cancelled``.
 
     The caller holds the case's lock and has saved what changed. ``at`` only for what happened before now;
     ``cause`` are words of our own, kept sealed with the story.
@@ -148,7 +148,9 @@ def _we_spoke(ledger: Ledger, case_id: int, turning: Turning) -> None:
 def _unsaid(ledger: Ledger, case_id: int, turning: Turning) -> None:
     """A reply of ours reached nobody: what it had stopped goes on as though it had never been said."""
     since = moving.unheard_since(case_id)
-    for clock in ledger.ended(case_id, "we_spoke", how="stopped") if since else ():
+    if since is None:
+        return
+    for clock in ledger.ended(case_id, "we_spoke", how="stopped"):
         if clock.stopped_at and clock.stopped_at >= since:
             turning.revive(clock, waits=ledger.facts[case_id].waits)
 
@@ -178,24 +180,30 @@ def _reclassified(ledger: Ledger, case_id: int, turning: Turning) -> None:
             turning.cancel(clock)
     if not ledger.policies or ledger.facts[case_id].state == "closed":
         return
-    for clock in _owed_since(ledger, case_id, "reclassified"):
-        if clock.kind in promised:
-            turning.revive(clock, waits=ledger.facts[case_id].waits)
-            turning.retarget(clock, promised[clock.kind], waits=ledger.facts[case_id].waits)
+    for clock in _owe_again(ledger, case_id, turning, "reclassified", promised):
+        turning.retarget(clock, promised[clock.kind], waits=ledger.facts[case_id].waits)
     if ledger.active(case_id, "first_response") and not ledger.had(case_id, "acknowledgement"):
         ledger.start(case_id, turning, "acknowledgement")
     ledger.start(case_id, turning, "resolution")
 
 
-def _owed_since(ledger: Ledger, case_id: int, cause: str) -> list[Clock]:
-    """The clocks of the case that this cause cancelled and whose promise nobody has kept since."""
-    found = [clock for clock in ledger.cancelled(case_id, cause) if clock.kind in OF_CASES]
-    answer = moving.last_answer(case_id) if found else None
-    return [
-        clock
-        for clock in found
-        if clock.kind == "resolution" or answer is None or not clock.stopped_at or answer < clock.stopped_at
-    ]
+def _owe_again(
+    ledger: Ledger, case_id: int, turning: Turning, cause: str, kinds: Container[str] = OF_CASES
+) -> list[Clock]:
+    """Clocks that this cause cancelled and whose promise nobody has kept since go on; those that do.
+
+    Time that passed while the case was closed does not count. One who has asked anew since waits for one answer.
+    """
+    cancelled = ledger.cancelled(case_id, cause)
+    answer = moving.last_answer(case_id) if cancelled else None
+    revived = []
+    for clock in cancelled:
+        kept = clock.kind != "resolution" and answer and clock.stopped_at and answer >= clock.stopped_at
+        asked = clock.kind in RESPONSES and ledger.active(case_id, *RESPONSES)
+        if clock.kind in OF_CASES and clock.kind in kinds and not (kept or asked):
+            turning.revive(clock, waits=ledger.facts[case_id].waits, meanwhile=cause != "closed")
+            revived.append(clock)
+    return revived
 
 
 def _closed(ledger: Ledger, case_id: int, turning: Turning) -> None:
@@ -209,10 +217,8 @@ def _closed(ledger: Ledger, case_id: int, turning: Turning) -> None:
 
 def _reopened(ledger: Ledger, case_id: int, turning: Turning) -> None:
     """A new round of the time to solve; whoever waited when it was closed goes on waiting, by the time used then."""
-    facts = ledger.facts[case_id]
-    if ledger.policies and facts.state != "closed":
-        for clock in _owed_since(ledger, case_id, "closed"):
-            turning.revive(clock, waits=facts.waits, meanwhile=False)
+    if ledger.policies and ledger.facts[case_id].state != "closed":
+        _owe_again(ledger, case_id, turning, "closed")
         ledger.start(case_id, turning, "resolution")
 
 
@@ -270,6 +276,7 @@ def _finish(ledger: Ledger, case_id: int, turning: Turning) -> None:
 HAPPENINGS: dict[str, Callable[[Ledger, int, Turning], None]] = {
     "opened": _opened,
     "customer_spoke": _customer_spoke,
+    "in_line": _customer_spoke,
     "we_spoke": _we_spoke,
     "unsaid": _unsaid,
     "acknowledged": _acknowledged,

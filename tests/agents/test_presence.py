@@ -10,11 +10,15 @@ from django.utils import timezone
 from agents import presence
 from agents.models import AgentPresence, RoutingRules
 from agents.tasks import sweep_presence
-from cases import conversations
+from cases import cases, conversations
 from cases.cases import Conflict
-from cases.models import Case, Conversation, Notification
+from cases.defaults import clocks
+from cases.drafts import Author, Draft
+from cases.models import Case, Clock, Conversation, Notification
+from cases.writer import write_one
+from portal.access import System
 from portal.models import RoleGrant, User, UserSession
-from tests.factories import CaseFactory, ConversationFactory, UserFactory
+from tests.factories import CaseFactory, ConversationFactory, PatientFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -57,6 +61,25 @@ def test_what_an_agent_leaves_is_offered_again() -> None:
     assert served.case.__class__.objects.get(pk=served.case_id).owner is None
     done.refresh_from_db()
     assert done.agent == agent
+
+
+def test_who_is_put_back_into_the_line_waits_for_an_answer_again() -> None:
+    """R-SLA-1: "One moment please" was the last word, and then its agent left."""
+    clocks.install()
+    agent = agent_who()
+    case = cases.open_case(System("chat"), channel="chat", patient=PatientFactory())
+    chat = ConversationFactory(
+        case=case, patient=case.patient, channel="chat", state="queued", queued_at=timezone.now()
+    )
+    write_one(Draft(chat.pk, Author("customer", "guest", "Zoe"), "My oxygen stopped"))
+    conversations.accept(agent, conversation=chat)
+    conversations.reply(agent, conversation=chat, body="One moment please.")
+    waited_for = Clock.objects.filter(
+        case=case, state="running", kind__in=["first_response", "next_response"]
+    )
+    assert not waited_for.exists()
+    presence.set_state(agent, state="offline")
+    assert waited_for.count() == 1
 
 
 def test_going_away_keeps_ones_chats() -> None:

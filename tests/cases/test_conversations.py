@@ -14,7 +14,7 @@ from cases.cases import Conflict
 from cases.channels.chat import start
 from cases.collector import Collector
 from cases.drafts import SYSTEM, Author, Draft, Refused, Stored
-from cases.models import Conversation, Message, ReadMark
+from cases.models import Case, Conversation, Message, ReadMark
 from cases.people import Guest
 from cases.writer import write, write_one
 from portal.models import AccessEntry
@@ -112,6 +112,18 @@ def test_whatever_a_message_raises_its_neighbours_are_stored_and_everybody_is_an
     stored, refused = asyncio.run(say())
     assert (stored.seq, refused.code, refused.permanent) == (1, "invalid", True)
     assert Message.objects.get().body == "Hello"
+
+
+def test_whose_case_it_is_not_reads_nothing_for_its_owner(chat: Conversation) -> None:
+    """R-CASE-1: a colleague who looks in leaves it unread; whoever has the case, or serves the chat, does not."""
+    owner, other = UserFactory(roles=["agent"]), UserFactory(roles=["agent"])
+    case = Case.objects.filter(pk=chat.case_id)
+    case.update(owner=owner)
+    for reader, serves, unread in ((other, None, 1), (owner, None, 0), (other, other, 0)):
+        seq = write_one(said(chat)).seq or 0
+        chat.agent = serves
+        conversations.mark_read(reader, conversation=chat, seq=seq)
+        assert case.get().unread == unread
 
 
 def test_what_can_never_be_stored_is_refused_before_any_query(chat: Conversation) -> None:
