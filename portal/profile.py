@@ -3,6 +3,7 @@
 Name and birth date tell who the person is: they are changed by staff on proof alone, never here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -16,12 +17,13 @@ from config import contacts
 from config.security import audit
 from config.templatetags.look import say_when
 from portal import account_mail, contact_holds, levels, signals
-from portal.access import require
+from portal.access import System, require
 from portal.models import ContactChange, Patient
 
 OWN_FIELDS = ("language", "time_zone", "preferred_channel")
 ADDRESS = Patient.ADDRESS
 PROPOSED = {"email": _("E-mail"), "phone": _("Phone"), "address": _("Address")}
+LOCK = System("verification lock")
 REACHES = {"email": contacts.mailable, "phone": contacts.diallable}
 
 
@@ -143,6 +145,18 @@ def propose_told(actor: Any, *, patient: Patient, field: str, value: str) -> Non
             ContactChange.objects.create(
                 patient=held, field=field, old_value=value_of(held, field), new_value=value, asked_on="import"
             )
+
+
+def withdraw_asked(patient: Patient, purposes: Iterable[str]) -> None:
+    """Whoever was spoken with there failed to show who they are: what was asked for there and nobody decided on
+    yet is let go, and what is on file is told. Within the caller's transaction.
+    """
+    asked = ContactChange.objects.filter(patient=patient, state="proposed", asked_on__in=list(purposes))
+    let_go = list(asked.filter(proposed_by__realm="staff"))
+    for change in let_go:
+        _settle(LOCK, change, "withdrawn")
+    if let_go:
+        _tell(patient, "contact_stopped", {patient.email}, {patient.phone})
 
 
 def decide(actor: Any, *, change: ContactChange, accept: bool) -> ContactChange:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.security import audit, throttle
-from portal import account_mail, contact_holds, levels, one_time, signals
+from portal import account_mail, contact_holds, levels, one_time, profile, signals
 from portal.access import require
 from portal.identifiers import IDENTIFIERS, fits, spelt
 from portal.levels import (
@@ -254,12 +254,20 @@ def _lock(patient: Patient) -> None:
         row.save(update_fields=["ended_at"])
     for purpose in ("portal_code", "verify"):
         OneTimeSecret.objects.filter(purpose=purpose, patient=patient, used_at=None).update(used_at=now)
+    profile.withdraw_asked(patient, _asked_in_vain(patient))
     audit.event("verify", subjects=[patient], what="locked", outcome="denied")
     send = signals.verification_locked.send_robust
     transaction.on_commit(lambda: send(VerificationLock, patient_id=patient.pk))
     email, phone = (contact_holds.usable_for_delivery(patient, field) for field in ("email", "phone"))
     account_mail.tell_contact(patient, "verification_locked", to=email)
     account_mail.text_contact(patient, "verification_locked", to=phone)
+
+
+def _asked_in_vain(patient: Patient) -> list[str]:
+    """The purposes on which somebody failed before an agent, within the time that failures count."""
+    since = timezone.now() - timedelta(minutes=rules().failures_within_minutes)
+    failed = Verification.objects.filter(patient=patient, passed=False, at__gt=since, agent__isnull=False)
+    return list(failed.exclude(purpose="").order_by("purpose").values_list("purpose", flat=True).distinct())
 
 
 def lift(actor: Any, *, lock: VerificationLock) -> VerificationLock:

@@ -140,6 +140,22 @@ def test_by_phone_it_takes_a_proof_and_not_knowledge(patient: Patient) -> None:
     assert profile.propose(line.agent, field="phone", value=NEW["phone"], **line.on)
 
 
+def test_a_lock_lets_go_what_was_asked_where_somebody_failed(patient: Patient) -> None:
+    """Who was verified there before may not be who asked; what the patient asks signed in stays."""
+    line = Line(patient)
+    factories.verified(line.agent, line.case)
+    asked = profile.propose(line.agent, field="phone", value=NEW["phone"], **line.on)
+    own = profile.propose(patient.user, patient=patient, field="email", value=NEW["email"])
+    assert asked is not None
+    assert own is not None
+    for _ in range(3):
+        line.says({"birth_date": "1/1/1901", "last4": "0000"})
+    asked.refresh_from_db()
+    own.refresh_from_db()
+    assert (asked.state, own.state) == ("withdrawn", "proposed")
+    assert told("contact_stopped") == {patient.email, patient.phone}
+
+
 # --- the patient stops it ------------------------------------------------------------------------------
 def test_the_patient_goes_back_to_what_was_and_it_proves_as_before(patient: Patient) -> None:
     old = patient.email
