@@ -138,6 +138,17 @@ def test_what_was_answered_meanwhile_does_not_come_back(clock, agent) -> None:
     assert states(case) == {"first_response": "cancelled"}
 
 
+def test_who_has_asked_anew_meanwhile_waits_for_one_answer(clock, agent) -> None:
+    SlaPolicy.objects.all().delete()
+    bare_priority(3, "first_response", "next_response")
+    bare_priority(4, "next_response")
+    case = asked()
+    cases.change(agent, case=case, priority=4)
+    write_one(Draft(case.conversations.get().pk, Author("customer", "guest", "Zoe"), "Hello?"))
+    cases.change(agent, case=case, priority=3)
+    assert states(case) == {"first_response": "cancelled", "next_response": "running"}
+
+
 def test_more_time_than_before_is_warned_of_anew(clock, agent) -> None:
     case = asked()
     cases.change(agent, case=case, priority=1)
