@@ -75,7 +75,7 @@ def identify(actor: Any, conversation: Conversation, values: dict[str, str]) -> 
         if patient is None or verification.locked_until(verification.hold(patient)) is not None:
             return _failed(found, None)
         if verification.fits(patient, typed):
-            return _identified(found, patient)
+            return _identified(actor, found, patient)
         return _failed(found, patient)
 
 
@@ -95,13 +95,14 @@ def _typed(values: dict[str, str]) -> dict[str, str]:
         raise Refused("invalid", " ".join(wrong.messages)) from None
 
 
-def _identified(conversation: Conversation, patient: Patient) -> Result:
+def _identified(actor: Any, conversation: Conversation, patient: Patient) -> Result:
     conversation.identity_level, conversation.patient = 1, patient
     conversation.save(update_fields=["identity_level", "patient"])
     if conversation.case is not None:
         cases.identified(System("chat"), case=conversation.case, patient=patient)
     purpose = f"case:{conversation.case_id}" if conversation.case_id else ""
     verification.passed_at_door(patient, how="chat_form", purpose=purpose)
+    conversations.opened(actor, conversation)
     transaction.on_commit(lambda: live.states_changed([conversation.pk]))
     return Result(True, _("Thank you, we know who you are."), TRIES - conversation.identity_tries)
 

@@ -124,7 +124,7 @@ class ChatSocket:
         self.context = audit.Context(
             actor_id=user.pk if user else None,
             realm=user.realm if user else "guest",
-            session_id=str(self.session or ""),
+            session_id=str(self.visit.session_ref) if self.visit else "",
             remote_addr=client[0] if client else None,
         )
 

@@ -76,7 +76,7 @@ def _sighting(entry: AccessEntry, user: User | None, patient: Patient) -> Sighti
     return Sighting(
         entry_id=entry.pk,
         at=entry.timestamp,
-        who=str(_("You")) if own else user.display_name if user else str(_("Automatic process")),
+        who=str(_("You")) if own else _who(entry, user),
         role="" if own or user is None else _roles(user),
         did=entry.get_kind_display(),
         thing=_thing(entry),
@@ -84,6 +84,12 @@ def _sighting(entry: AccessEntry, user: User | None, patient: Patient) -> Sighti
         allowed=entry.outcome == AccessEntry.Outcome.OK,
         own=own,
     )
+
+
+def _who(entry: AccessEntry, user: User | None) -> str:
+    if user is not None:
+        return str(user.display_name)
+    return str(_("Somebody in our chat") if entry.realm == "guest" else _("Automatic process"))
 
 
 def _roles(user: User) -> str:

@@ -4,6 +4,7 @@ A view passes where it is public by mark and by list, or where its door lets the
 factor, permission, fresh proof, in this order. Everything else is refused.
 """
 
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -145,6 +146,7 @@ class Visit:
     """Somebody on a socket: the session that let them in and the door they came by."""
 
     session_id: int
+    session_ref: uuid.UUID
     user: User
     door: Door
 
@@ -176,7 +178,7 @@ def _visit(session: UserSession, door: Door) -> Visit | None:
         return None
     if door.permission and not allowed(user, door.permission):
         return None
-    return Visit(session.pk, user, door)
+    return Visit(session.pk, session.ref, user, door)
 
 
 def still_open(session_ids: Iterable[int]) -> set[int]:

@@ -16,6 +16,7 @@ from tests.cases.wire import Chat, ask, cookie_of, socket_of
 from tests.factories import (
     PASSWORD,
     ConversationFactory,
+    OrderFactory,
     caregiver_of,
     message_in,
     patient_with_user,
@@ -203,3 +204,35 @@ def test_a_patient_is_told_when_their_caregiver_reads_a_chat(server: Server) -> 
     assert [entry.what for entry in read] == ["chat joined", "chat read"]
     assert {(entry.on_behalf_of, *entry.subjects) for entry in read} == {(patient.pk, patient.pk)}
     assert [each.who for each in who_saw(patient, own=False)][:2] == [caregiver.user.display_name] * 2
+
+
+def test_a_guest_who_is_known_by_now_reads_on_the_trail(server: Server) -> None:
+    """From the form on, over HTTP and by socket; before it there is no record to be seen (R-SEC-2)."""
+    chat, order = Chat.begin(server), OrderFactory()
+    patient = order.patient
+    chat.after(0)
+    assert not AccessEntry.objects.filter(kind="read").exists()
+    values = {"order_number": order.number, "birth_date": str(patient.birth_date)}
+    form = {"form": "identify", "client_id": str(uuid.uuid4()), "values": values}
+    assert ask(server, "POST", f"/chat/{chat.id}/forms", form, ticket=chat.ticket)[0] == 200
+    chat.after(0)
+    entries = AccessEntry.objects.filter(kind="read", what__startswith="chat").order_by("pk")
+    assert [entry.what for entry in entries] == ["chat joined", "chat read"]
+    assert {(entry.realm, entry.actor_id, entry.actor_name, *entry.subjects) for entry in entries} == {
+        ("guest", None, "", patient.pk)
+    }
+    assert "Somebody in our chat" in {each.who for each in who_saw(patient, own=False)}
+
+
+def test_pages_and_sockets_name_one_session(server: Server) -> None:
+    patient = patient_with_user()
+    conversation = ConversationFactory(patient=patient)
+    message_in(conversation, "Your mask was sent")
+    client = signed_in(patient.user)
+    with socket_of(client, server, path_of(conversation), str(conversation.pk)) as ws:
+        ws.put("resume", after=0)
+        ws.wait("resume.done")
+    assert ask(server, "GET", f"/chat/{conversation.pk}/messages?after=0", Cookie=cookie_of(client))[0] == 200
+    read = AccessEntry.objects.filter(actor_id=patient.user_id, what__startswith="chat")
+    session = UserSession.objects.get(user=patient.user)
+    assert [entry.session for entry in read] == [str(session.ref)] * 2
