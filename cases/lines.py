@@ -47,8 +47,7 @@ def matter(actor: Any, number: str) -> Matter | None:
     if not number.isdecimal() or len(number) > 18:
         return None
     ours = ("case__patient__user", "case__patient__deceased_on", "case__channel", "case__opened_at")
-    ours += ("patient", "customer")
-    fields = (*ours, "channel", "identity_level", "last_message_at")
+    fields = (*ours, "patient", "customer", "channel", "identity_level", "last_message_at")
     spoken = Conversation.objects.filter(case__in=Case.objects.visible_to(actor).filter(pk=number))
     rows = with_speaker(spoken.select_related("case__patient").only("started_at", *fields))
     rows = rows.order_by("-started_at")
