@@ -92,10 +92,14 @@ def find(actor: User, words: str) -> Found:
 
 
 def more_cases(actor: User, words: str, after: str) -> Found:
-    """The cases that come after a place. Raises NoSuchPlace or WrongSearch."""
+    """The cases that come after a place. Raises NoSuchPlace or WrongSearch, and TooMany as ``find`` counts."""
     require(actor, "patients.search")
-    query = cases_by_words.parse(actor, " ".join(words.split())[:120])
+    words = " ".join(words.split())[:120]
+    query = cases_by_words.parse(actor, words)
+    taken = throttle.take((MISSED_NUMBERS, actor.pk)) if _limit_of(words) is MISSED_NUMBERS else []
     page = cases_by_words.page(actor, query, after=after)
+    if page.cases:
+        throttle.give_back(taken)
     _record([], page.cases, "words")
     return Found([], page.cases, "words", next=page.next, initials=_initials(page.cases))
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from faker import Faker
 
 from agents import search
-from config.security import likeness
+from config.security import likeness, throttle
 from portal.models import AccessEntry, Patient, User
 from tests.factories import CaseFactory, OrderFactory, PatientFactory, UserFactory
 from tests.people import signed_in
@@ -149,6 +149,8 @@ def test_numbers_are_not_tried_without_end(agent: User, marisol: Patient, words:
     refused = search.find(agent, known)
     assert (refused.people, "60 minutes" in refused.wrong) == ([], True)
     assert AccessEntry.objects.latest("id").outcome == "denied"
+    with pytest.raises(throttle.TooMany):
+        search.more_cases(agent, "order:DME-20000-1", after="20260101T000000000000-1")
     assert search.find(agent, "quintero").people
     assert search.find(UserFactory(roles=["agent"]), known).people
 
