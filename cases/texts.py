@@ -23,7 +23,7 @@ from portal.access import System
 from portal.models import Patient
 
 DOOR = System("text message")
-WORDS = {
+WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     "stop": {
         "en": (
             "stop",
