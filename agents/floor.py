@@ -168,7 +168,8 @@ def _rows(cases: QuerySet[Case], asks: list[str]) -> list[dict[str, Any]]:
 def _fairly(rows: QuerySet[Any], asks: list[str], order: tuple[Any, ...]) -> QuerySet[Any]:
     """The first of every ask before the second of any: wherever this is cut, each has its most pressing in it."""
     nth = Window(RowNumber(), partition_by=[F(name) for name in asks], order_by=list(order))
-    return rows.annotate(nth=nth).order_by("nth", *order)
+    cut: QuerySet[Any] = rows.annotate(nth=nth).order_by("nth", *order)
+    return cut
 
 
 def matters(cases: QuerySet[Case], known: Setting) -> list[Item]:

@@ -325,11 +325,11 @@ def _writer(held: HeldReply, case: Case) -> User:
 
     They find words that they never wrote, so they are told.
     """
-    author = User.objects.get(pk=held.user_id)
+    author: User = User.objects.get(pk=held.user_id)
     if allowed(author, "cases.work", case):
         return author
     asked = [*([case.owner_id] if case.owner_id else []), *clock_alarms.leads_of(case)]
     people = User.objects.in_bulk(asked)
-    found = next((people[pk] for pk in asked if allowed(people[pk], "cases.work", case)), author)
+    found: User = next((people[pk] for pk in asked if allowed(people[pk], "cases.work", case)), author)
     telling.tell([found.pk], case_id=case.pk, kind="unsent", by=author.pk)
     return found
