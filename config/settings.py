@@ -69,7 +69,9 @@ CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("
 CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": f"{CHANNEL_PREFIX}:", "visibility_timeout": 3600}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # "celery" is Celery's own name for the queue of all that is not sent elsewhere
-CELERY_TASK_QUEUES = {name: {"exchange": name, "routing_key": name} for name in ("celery", "partners", "files")}
+CELERY_TASK_QUEUES = {
+    name: {"exchange": name, "routing_key": name} for name in ("celery", "partners", "files")
+}
 CELERY_TASK_ROUTES = ("config.celery.queue_of",)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
