@@ -158,7 +158,8 @@ def test_announcements_that_can_not_be() -> None:
 
 
 def test_circumstances_from_the_case() -> None:
-    agent, case = staff("agent"), CaseFactory()
+    """By a lead, who needs no verified caller for it."""
+    agent, case = staff("lead"), CaseFactory()
     stay = reverse("agents:case-stay", args=[case.number])
     assert agent.get(stay).status_code == 200
     assert agent.post(stay, {"kind": "snf", "since": "2026-01-05", "until": "2026-01-01"}).status_code == 422

@@ -36,6 +36,7 @@ from cases.defaults import playbooks as playbooks_to_begin_with
 from cases.drafts import Author
 from cases.drafts import Draft as Said
 from cases.models import Callback, Case, Conversation, Escalation, Playbook
+from cases.people import Guest
 from cases.writer import write_one
 from portal.access import System
 from portal.models import User
@@ -282,7 +283,7 @@ def _guest_says_who_they_are_while_the_case_is_changed() -> list[Act]:
     *_others, chat = _threads_of(case, "portal", "email", "chat")
     said = {"order_number": order.number, "birth_date": str(order.patient.birth_date)}
     return [
-        lambda: chat_forms.identify(None, chat, said),
+        lambda: chat_forms.identify(Guest(chat.pk), chat, said),
         lambda: cases.change(ben, case=case, priority=2),
     ]
 

@@ -53,7 +53,8 @@ def test_results_by_group_with_how_many_and_share(survey: Survey) -> None:
         asked = asked_of(owner=agent, channel="portal")
         if score:
             surveys.answer(asked, score=score)
-    cases.assign(DESK, case=asked.case, to=UserFactory(roles=["agent"]))
+    again = cases.reopen(DESK, case=asked.case)
+    cases.assign(DESK, case=again, to=UserFactory(roles=["agent"]))
     chief, since = UserFactory(roles=["supervisor"]), timezone.now() - timedelta(days=1)
     until = timezone.now() + timedelta(days=1)
     for by, group in (("agent", agent.pk), ("channel", "portal"), ("team", None)):
