@@ -46,6 +46,8 @@ def test_idle_time_warns_first_and_keeps_what_was_written(page: Page) -> None:
     page.clock.fast_forward(MINUTE)
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
     give_password(page, *PATIENT)
+    page.wait_for_url(lambda url: "/sign-in" not in url)
+    page.wait_for_load_state("load")
     page.goto("/messages/new/")
     expect(page.locator("textarea")).to_have_value(words)
 
